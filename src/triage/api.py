@@ -1,0 +1,32 @@
+"""The only module of the suite that a plugin imports."""
+
+from triage.absent import Absent as Absent
+from triage.locator import Locator as Locator
+from triage.plugin import File as File
+from triage.plugin import NoOptions as NoOptions
+from triage.plugin import Parser as Parser
+from triage.plugin import Row as Row
+from triage.plugin import Scanner as Scanner
+from triage.plugin import SkipFile as SkipFile
+from triage.plugin import SqliteParser as SqliteParser
+from triage.plugin import UnsupportedSchema as UnsupportedSchema
+from triage.plugin import Window as Window
+from triage.plugin import WindowScanner as WindowScanner
+from triage.plugin import number as number
+from triage.plugin import text as text
+from triage.records import Grade as Grade
+from triage.records import Hit as Hit
+from triage.records import MediaMetadata as MediaMetadata
+from triage.records import Record as Record
+from triage.records import RecycledFile as RecycledFile
+from triage.records import Visit as Visit
+from triage.times import Time as Time
+from triage.times import Timestamp as Timestamp
+from triage.times import cocoa_ns as cocoa_ns
+from triage.times import cocoa_s as cocoa_s
+from triage.times import filetime as filetime
+from triage.times import local_text as local_text
+from triage.times import unix_ms as unix_ms
+from triage.times import unix_s as unix_s
+from triage.times import unix_us as unix_us
+from triage.times import webkit_us as webkit_us

@@ -1,0 +1,147 @@
+"""Points in time as evidence stores them: the instant, the stored number beside it, and how far it can be trusted.
+
+All instants are whole nanoseconds since 1970-01-01T00:00:00Z (``ns``), because a float or a
+`datetime.datetime` loses digits that NTFS and APFS record.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from triage.absent import Absent
+
+SECOND: Final = 1_000_000_000
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_WINDOWS_EPOCH_S: Final = -11_644_473_600  # 1601-01-01, FILETIME and WebKit
+_COCOA_EPOCH_S: Final = 978_307_200  # 2001-01-01
+_FIRST_NS: Final = -62_135_596_800 * SECOND  # 0001-01-01, the first instant that ISO 8601 text can name here
+_LAST_NS: Final = 253_402_300_800 * SECOND  # 10000-01-01
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Timestamp:
+    """One instant.
+
+    ``ns`` is UTC if ``basis`` is ``"utc"``; with ``"local"`` the source stored wall-clock time without a
+    zone (FAT, EXIF) and ``ns`` is that wall clock read as if it were UTC, to be worded so in every output.
+    ``resolution_ns`` is the step of the stored clock. ``stored`` is the value as the source holds it, ``encoding`` its name.
+    """
+
+    ns: int
+    stored: str = ""
+    encoding: str = "unix_ns"
+    basis: str = "utc"
+    resolution_ns: int = 1
+
+    def iso(self) -> str:
+        """ISO 8601 text with as many fraction digits as the stored clock has; ``Z`` only for UTC.
+
+        >>> unix_s(1).iso()
+        '1970-01-01T00:00:01Z'
+        """
+        return iso(self.ns, self.resolution_ns) + ("Z" if self.basis == "utc" else "")
+
+
+Time = Timestamp | Absent
+
+
+def iso(ns: int, resolution_ns: int = 1) -> str:
+    """ISO 8601 date and time of ``ns`` without a zone, with the fraction digits that ``resolution_ns`` justifies.
+
+    >>> iso(1_500_000_000_123_456_789, 100)
+    '2017-07-14T02:40:00.1234567'
+    """
+    seconds, fraction = divmod(ns, SECOND)
+    text = (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
+    text = text.rjust(19, "0")  # strftime does not pad years below 1000 everywhere
+    digits = 9 - (len(str(resolution_ns)) - 1)
+    return text if digits <= 0 else f"{text}.{fraction:09d}"[: 20 + digits]
+
+
+def _decoder(name: str, unit_ns: int, epoch_s: int) -> Callable[[object], Time]:
+    def decode(stored: object) -> Time:
+        if stored is None or stored == 0:
+            return Absent.NOT_RECORDED
+        if isinstance(stored, bool) or not isinstance(stored, int | float):
+            return Absent.UNPARSABLE
+        if isinstance(stored, float) and not (-1e18 < stored < 1e18):  # also refuses NaN
+            return Absent.UNPARSABLE
+        ns = epoch_s * SECOND + (stored * unit_ns if isinstance(stored, int) else round(stored * unit_ns))
+        if not _FIRST_NS <= ns < _LAST_NS:
+            return Absent.UNPARSABLE
+        # A floating second count carries its fraction in the same number.
+        resolution = unit_ns if isinstance(stored, int) else min(unit_ns, 1000)
+        return Timestamp(ns, str(stored), name, "utc", resolution)
+
+    decode.__name__ = name
+    decode.__doc__ = f"Decode a stored ``{name}`` number; `None` and 0 are `Absent.NOT_RECORDED`, text is `Absent.UNPARSABLE`."
+    return decode
+
+
+unix_s: Final = _decoder("unix_s", SECOND, 0)
+unix_ms: Final = _decoder("unix_ms", 1_000_000, 0)
+unix_us: Final = _decoder("unix_us", 1_000, 0)
+unix_ns: Final = _decoder("unix_ns", 1, 0)
+cocoa_s: Final = _decoder("cocoa_s", SECOND, _COCOA_EPOCH_S)
+cocoa_ns: Final = _decoder("cocoa_ns", 1, _COCOA_EPOCH_S)
+webkit_us: Final = _decoder("webkit_us", 1_000, _WINDOWS_EPOCH_S)
+filetime: Final = _decoder("filetime", 100, _WINDOWS_EPOCH_S)
+
+
+def local_text(stored: str, pattern: str) -> Time:
+    """Decode wall-clock text without a zone, such as EXIF's ``2024:05:01 10:20:30`` with ``%Y:%m:%d %H:%M:%S``.
+
+    >>> local_text("2024:05:01 10:20:30", "%Y:%m:%d %H:%M:%S").iso()
+    '2024-05-01T10:20:30'
+    """
+    if not stored.strip() or not stored.strip("0: \0"):
+        return Absent.NOT_RECORDED
+    try:
+        moment = datetime.strptime(stored, pattern).replace(tzinfo=UTC)
+    except ValueError:
+        return Absent.UNPARSABLE
+    return Timestamp(round((moment - _EPOCH).total_seconds()) * SECOND, stored, "text", "local", SECOND)
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """How a file system stores its four times: basis, and step in ns of modified, accessed, changed and created.
+
+    A step of 0 says that this file system has no such time.
+    """
+
+    basis: str
+    modified: int
+    accessed: int
+    changed: int
+    created: int
+
+    def steps(self) -> tuple[int, int, int, int]:
+        """The four steps in the order modified, accessed, changed, created."""
+        return self.modified, self.accessed, self.changed, self.created
+
+
+_DAY: Final = 86_400 * SECOND
+_UTC_NS: Final = Clock("utc", 1, 1, 1, 1)
+_UTC_S: Final = Clock("utc", SECOND, SECOND, SECOND, SECOND)
+_FAT: Final = Clock("local", 2 * SECOND, _DAY, 0, 10_000_000)
+
+CLOCKS: Final[dict[str, Clock]] = {
+    "ntfs": Clock("utc", 100, 100, 100, 100),
+    "fat12": _FAT,
+    "fat16": _FAT,
+    "fat32": _FAT,
+    "exfat": Clock("local", 10_000_000, 2 * SECOND, 0, 10_000_000),
+    "ext2": Clock("utc", SECOND, SECOND, SECOND, 0),
+    "ext3": Clock("utc", SECOND, SECOND, SECOND, 0),
+    "ext4": _UTC_NS,
+    "hfs+": _UTC_S,
+    "iso9660": _UTC_S,
+    "ufs": _UTC_NS,
+    "apfs": _UTC_NS,
+    "xfs": _UTC_NS,
+    "folder": _UTC_NS,
+    "memory": _UTC_NS,
+}
+"""Clock of each file-system type by `FileSystem.type`."""
