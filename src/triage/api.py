@@ -1,6 +1,9 @@
 """The only module of the suite that a plugin imports."""
 
 from triage.absent import Absent as Absent
+from triage.hashsets.lists import HashList as HashList
+from triage.hashsets.lists import HashMatch as HashMatch
+from triage.hashsets.lists import load_list as load_list
 from triage.locator import Locator as Locator
 from triage.plugin import File as File
 from triage.plugin import NoOptions as NoOptions
@@ -26,6 +29,7 @@ from triage.times import cocoa_ns as cocoa_ns
 from triage.times import cocoa_s as cocoa_s
 from triage.times import filetime as filetime
 from triage.times import local_text as local_text
+from triage.times import offset_text as offset_text
 from triage.times import unix_ms as unix_ms
 from triage.times import unix_s as unix_s
 from triage.times import unix_us as unix_us

@@ -58,3 +58,11 @@ class IntegrityError(CaseError):
     """A digest, a chain link or a signature does not match what it covers."""
 
     exit_code = 7
+
+
+class SkipFile(Exception):  # noqa: N818 - named after what it asks for
+    """A file is not read further because of a limit; ends as *skipped*, with the text as notice. Plugins raise it."""
+
+
+class UnsupportedSchema(Exception):  # noqa: N818
+    """A file of the expected kind is in an unknown version; ends as *failed*, with the text. Plugins raise it."""

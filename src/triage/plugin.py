@@ -10,16 +10,10 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, ClassVar, Protocol
 
 from triage.absent import Absent
+from triage.errors import SkipFile as SkipFile
+from triage.errors import UnsupportedSchema as UnsupportedSchema
 from triage.locator import Locator
 from triage.records import Record
-
-
-class SkipFile(Exception):  # noqa: N818 - named after what it asks for
-    """Raised by a plugin that cannot read this file within a limit; ends as *skipped*, with the text as notice."""
-
-
-class UnsupportedSchema(Exception):  # noqa: N818
-    """Raised by a plugin for a file of its kind in a version it does not know; ends as *failed*, with the text."""
 
 
 class File(Protocol):

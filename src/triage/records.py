@@ -4,13 +4,16 @@ A time field is named after what the source calls the event, so that a timeline 
 record without knowing its type. New record types are added here, not in plugins.
 """
 
-from dataclasses import dataclass, fields
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
 from enum import Enum
-from typing import ClassVar, Final
+from functools import cache
+from typing import ClassVar, Final, get_args, get_type_hints
 
 from triage.absent import Absent
 from triage.locator import Locator
-from triage.times import Time
+from triage.times import Time, Timestamp
 
 Text = str | Absent
 Number = int | Absent
@@ -60,7 +63,7 @@ class Visit:
     kind: ClassVar[str] = "visit"
     source: Locator
     browser: str
-    url: str
+    url: Text
     title: Text
     visited: Time
     transition: Text
@@ -107,3 +110,69 @@ RECORD_TYPES: Final[tuple[type[Record], ...]] = (Hit, Visit, RecycledFile, Media
 def field_names(record_type: type[Record]) -> tuple[str, ...]:
     """Field names of a record type, in order, without the locator."""
     return tuple(f.name for f in fields(record_type) if f.name != "source")
+
+
+def record_to_json(record: Record) -> dict[str, object]:
+    """A record as plain JSON values: no value is lost, and `record_from_json` makes an equal record again.
+
+    A time is ``{"ns", "stored", "encoding", "basis", "resolution_ns"}``, a missing value ``{"absent": reason}``,
+    the source a nested object without the parts that do not apply.
+    """
+    return {f.name: _to_json(getattr(record, f.name)) for f in fields(record)}
+
+
+def record_from_json(kind: str, values: Mapping[str, object]) -> Record:
+    """Inverse of `record_to_json` for the record type whose ``kind`` is given.
+
+    Raises:
+        ValueError: the kind is unknown, or the values are not those of such a record.
+    """
+    make = _types_by_kind().get(kind)
+    if make is None:
+        raise ValueError(f"no record type is called {kind!r}")
+    enums = _enum_fields(kind)
+    try:
+        return make(**{name: _from_json(value, enums.get(name)) for name, value in values.items()})
+    except (TypeError, KeyError) as error:
+        raise ValueError(f"not the values of a {kind} record: {error}") from error
+
+
+def _to_json(value: object) -> object:
+    if isinstance(value, Absent):
+        return {"absent": value.value}
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Timestamp):
+        return asdict(value)
+    if isinstance(value, Locator):
+        return json.loads(value.to_json())
+    if isinstance(value, tuple):
+        return [_to_json(item) for item in value]
+    return value
+
+
+def _from_json(value: object, enum: type[Enum] | None) -> object:
+    if isinstance(value, list):
+        return tuple(_from_json(item, enum) for item in value)
+    if not isinstance(value, dict):
+        return value if enum is None else enum(value)
+    if "absent" in value:
+        return Absent(value["absent"])
+    return Timestamp(**value) if "ns" in value else Locator(**value)
+
+
+@cache
+def _types_by_kind() -> dict[str, Callable[..., Record]]:
+    return {record_type.kind: record_type for record_type in RECORD_TYPES}
+
+
+@cache
+def _enum_fields(kind: str) -> dict[str, type[Enum]]:
+    """Fields that hold a member of an enumeration (besides `Absent`), which JSON holds as its value."""
+    hints = get_type_hints(next(record_type for record_type in RECORD_TYPES if record_type.kind == kind))
+    return {
+        name: part
+        for name, hint in hints.items()
+        for part in (hint, *get_args(hint))
+        if isinstance(part, type) and issubclass(part, Enum) and part is not Absent
+    }

@@ -75,7 +75,9 @@ def _decoder(name: str, unit_ns: int, epoch_s: int) -> Callable[[object], Time]:
         return Timestamp(ns, str(stored), name, "utc", resolution)
 
     decode.__name__ = name
-    decode.__doc__ = f"Decode a stored ``{name}`` number; `None` and 0 are `Absent.NOT_RECORDED`, text is `Absent.UNPARSABLE`."
+    decode.__doc__ = (
+        f"Decode a stored ``{name}`` number; `None` and 0 are `Absent.NOT_RECORDED`, text is `Absent.UNPARSABLE`."
+    )
     return decode
 
 
@@ -102,6 +104,27 @@ def local_text(stored: str, pattern: str) -> Time:
     except ValueError:
         return Absent.UNPARSABLE
     return Timestamp(round((moment - _EPOCH).total_seconds()) * SECOND, stored, "text", "local", SECOND)
+
+
+def offset_text(stored: str, pattern: str, offset: str) -> Time:
+    """Decode wall-clock text whose distance from UTC is stored beside it, such as EXIF 2.31's ``+03:00`` or ``Z``.
+
+    Without a readable offset the result stays wall-clock time, as from `local_text`.
+
+    >>> offset_text("2024:05:01 10:20:30", "%Y:%m:%d %H:%M:%S", "+03:00").iso()
+    '2024-05-01T07:20:30Z'
+    """
+    local = local_text(stored, pattern)
+    if isinstance(local, Absent):
+        return local
+    try:
+        distance = datetime.strptime(offset.strip(), "%z").utcoffset()
+    except ValueError:
+        return local
+    if distance is None:
+        return local
+    ns = local.ns - round(distance.total_seconds()) * SECOND
+    return Timestamp(ns, f"{stored} {offset.strip()}", "text", "utc", SECOND) if _FIRST_NS <= ns < _LAST_NS else local
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,25 @@
 """What the engine hands to the case store, and what listings get out of it."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from triage.evidence.entry import Entry
-from triage.notices import Notice
-from triage.records import Record
+from triage.notices import Notice, Outcome
+from triage.records import Hit, Record
+
+Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json] | None"
+"""JSON data."""
+
+
+def canonical(value: object) -> str:
+    """JSON data as one text for one value: ASCII only, keys sorted, no spaces. Lists may be tuples.
+
+    >>> canonical({"b": [1, None], "a": "ü"})
+    '{"a":"\\\\u00fc","b":[1,null]}'
+    """
+    return json.dumps(value, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
 
 
 class PlannedEntry(NamedTuple):
@@ -43,11 +56,13 @@ class FileResult:
     """All that is known about one entry's content after it was examined.
 
     ``outcomes`` has one letter per plugin in the order of the manifest's plugin list (`triage.notices.Outcome`).
-    ``status`` is ``done`` or ``failed`` (content could not be read whole; digests are then empty).
+    ``size`` is the entry's size in bytes. ``status`` is ``done`` or ``failed`` (content could not be read whole;
+    digests are then empty).
     """
 
     entry_id: int
     status: str
+    size: int = 0
     type: str = ""
     digests: Mapping[str, str] = field(default_factory=dict)
     outcomes: str = ""
@@ -57,7 +72,12 @@ class FileResult:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceRow:
-    """One evidence of the case. ``before`` and ``after`` are what `stat` said: {path: [size, mtime_ns]}, around the run."""
+    """One evidence of the case.
+
+    ``stored_digests`` are those that the container holds over its media, ``computed_digests`` those that were made here
+    over the same bytes, ``digest_note`` what must be said about them (unreadable parts read as zeros). ``walked`` says
+    that all its entries are in the store.
+    """
 
     id: int
     label: str
@@ -69,6 +89,7 @@ class EvidenceRow:
     facts: Mapping[str, str]
     computed_digests: Mapping[str, str]
     walked: bool
+    digest_note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +104,80 @@ class VolumeRow:
     state: str
     description: str
     file_system: str
+
+
+class ContentRow(NamedTuple):
+    """What is known about one entry's content out of the store, see `FileResult`."""
+
+    entry: int
+    status: str
+    type: str
+    digests: Mapping[str, str]
+    outcomes: str
+
+
+class StoredRecord(NamedTuple):
+    """A record out of the store: whose it is, and its place among those that this plugin yielded for this entry."""
+
+    entry: int
+    plugin: str
+    sequence: int
+    record: Record
+
+
+class StoredHit(NamedTuple):
+    """A hit out of the store with the entry that it was found in; ``content`` is `None` if that was not read whole."""
+
+    plugin: str
+    sequence: int
+    hit: Hit
+    entry: StoredEntry
+    content: ContentRow | None
+
+
+class HitCount(NamedTuple):
+    """Hits of one grade and disposition: how many, in how many files, with how many different contents."""
+
+    grade: str
+    disposition: str
+    hits: int
+    files: int
+    distinct: int
+
+
+class EntryCount(NamedTuple):
+    """How many entries of one type (`EntryType`) an evidence has, live or deleted."""
+
+    evidence: str
+    type: str
+    deleted: bool
+    entries: int
+    bytes: int
+
+
+class Unread(NamedTuple):
+    """Files whose content was not read, and the reason."""
+
+    evidence: str
+    reason: str
+    files: int
+    bytes: int
+
+
+class PluginCoverage(NamedTuple):
+    """How often one plugin ended how."""
+
+    plugin: str
+    counts: Mapping[Outcome, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What was examined, and what was not. ``unread`` is complete: read + unread files are all files of the case."""
+
+    entries: tuple[EntryCount, ...]
+    files_read: int
+    bytes_read: int
+    unread: tuple[Unread, ...]
+    plugins: tuple[PluginCoverage, ...]
+    notices: Mapping[str, int]

@@ -1,1 +1,1 @@
-"""cli."""
+"""The command line. The only part of the suite that knows a terminal."""

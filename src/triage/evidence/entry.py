@@ -7,7 +7,7 @@ from enum import IntFlag
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
-from triage.evidence.source import ByteSource
+from triage.evidence.source import ByteSource, UnreadableBytes
 from triage.locator import Locator
 from triage.notices import Notice
 
@@ -145,16 +145,25 @@ class ExtentSource(ByteSource):
     def read_at(self, offset: int, length: int) -> bytes:
         """See `ByteSource.read_at`."""
         parts: list[bytes] = []
+        start, end = 0, offset + length
         for at, run in self._extents:
-            if length <= 0:
+            if start >= end:
                 break
-            if offset >= run:
-                offset -= run
-                continue
-            step = min(length, run - offset)
-            parts.append(bytes(step) if at == HOLE else self._source.read_at(at + offset, step))
-            offset, length = 0, length - step
+            first, last = max(offset, start), min(end, start + run)
+            if first < last:
+                parts.append(bytes(last - first) if at == HOLE else self._run(at, start, first, last))
+            start += run
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _run(self, at: int, start: int, first: int, last: int) -> bytes:
+        """Bytes ``[first, last)`` of the file out of the extent that begins at file offset ``start``."""
+        try:
+            return self._source.read_at(at + first - start, last - first)
+        except UnreadableBytes as error:
+            moved = error.moved(start - at)
+            # What lies outside this extent may be lost too, but it is not this file's.
+            low, high = max(moved.offset, first), min(moved.offset + moved.length, last)
+            raise UnreadableBytes(str(error), low, max(1, high - low)) from error
 
 
 @dataclass(frozen=True, slots=True)

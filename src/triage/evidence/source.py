@@ -19,6 +19,10 @@ class UnreadableBytes(EvidenceError):
         self.offset = offset
         self.length = length
 
+    def moved(self, by: int) -> "UnreadableBytes":
+        """The same loss, in the coordinates of a source in which it lies ``by`` bytes further on."""
+        return UnreadableBytes(str(self), self.offset + by, self.length)
+
     def __reduce__(self) -> tuple[type["UnreadableBytes"], tuple[str, int, int]]:
         return UnreadableBytes, (str(self), self.offset, self.length)
 
@@ -61,14 +65,19 @@ class Slice(ByteSource):
         if isinstance(source, Slice):
             size = min(size, source.size - offset)
             offset, source = source.offset + offset, source.source
-        self.source = source
-        self.offset = offset
+        self.source: ByteSource = source
+        self.offset: int = offset
         self.size = max(0, min(size, source.size - offset))
 
     def read_at(self, offset: int, length: int) -> bytes:
         """See `ByteSource.read_at`."""
         length = min(length, self.size - offset)
-        return self.source.read_at(self.offset + offset, length) if length > 0 else b""
+        if length <= 0:
+            return b""
+        try:
+            return self.source.read_at(self.offset + offset, length)
+        except UnreadableBytes as error:
+            raise error.moved(-self.offset) from error
 
 
 def physical_offset(source: ByteSource, offset: int) -> int:

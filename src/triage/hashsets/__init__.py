@@ -1,1 +1,1 @@
-"""hashsets."""
+"""Lists of digests of known files, and what their publishers say about each."""

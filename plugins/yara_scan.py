@@ -1,0 +1,160 @@
+"""YARA rules over the content of every file."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import ClassVar, Final, Protocol
+
+import yara
+
+from triage.api import File, Grade, Hit, SkipFile, Window, WindowScanner
+
+SECONDS: Final = 60
+STRINGS_NAMED: Final = 3
+BYTES_SHOWN: Final = 48
+HEAD: Final = 256 << 10
+NAMES: Final = {"filename": "", "filepath": "", "extension": "", "filetype": ""}
+"""External variables that rules may use: name, full path, extension with its dot in lower case, MIME type."""
+SUFFIXES: Final = frozenset({".yar", ".yara"})
+
+
+class Instance(Protocol):
+    """Where a string was found; this and the next are the parts of yara-python's objects that are used here."""
+
+    offset: int
+    matched_data: bytes
+
+
+class Found(Protocol):
+    """A string of a rule that was found."""
+
+    identifier: str
+    instances: list[Instance]
+
+
+class Match(Protocol):
+    """A rule that matched."""
+
+    rule: str
+    namespace: str
+    tags: list[str]
+    meta: Mapping[str, object]
+    strings: list[Found]
+
+
+class Rules(Protocol):
+    """Compiled rules."""
+
+    def match(self, **options: object) -> list[Match]:
+        """The rules that match."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Rule files, or folders of ``*.yar`` and ``*.yara`` files, beside (or without) the bundled ones."""
+
+    rules: tuple[Path, ...] = ()
+    bundled: bool = True
+
+
+class YaraRules(WindowScanner):
+    """Content, names and paths that match a YARA rule.
+
+    Does not cover conditions over more than one window (see ``rules/README.md``), rules with ``include``, and what is
+    inside archives. Rules whose meta holds ``scope = "head"`` look at the first 256 KiB (in a file with other rules: at
+    the first window).
+
+    References: https://yara.readthedocs.io
+    """
+
+    id = "yara.scan"
+    yields = (Hit,)
+    Options: ClassVar[type[Options]] = Options
+
+    def __init__(self, options: object = None) -> None:
+        super().__init__(options)
+        sources = _bundled() if self.options.bundled else {}
+        for path in self.options.rules:
+            sources.update(_user_files(path))
+        self._inputs = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in sources.items()}
+        heads = {name: text for name, text in sources.items() if _is_for_heads(name, text)}
+        self._heads = _compiled(heads)
+        self._whole = _compiled({name: text for name, text in sources.items() if name not in heads})
+
+    def inputs(self) -> Mapping[str, str]:
+        """The rule files with their digests."""
+        return self._inputs
+
+    def scan(self, window: Window) -> Iterator[Hit]:
+        """One hit for each rule that matches in this window."""
+        matches = _matches(self._whole, window, window.data)
+        if window.offset == 0:
+            matches += _matches(self._heads, window, window.data[:HEAD])
+        for match in sorted(matches, key=lambda match: (match.namespace, match.rule)):
+            if window.offset == 0 or match.meta.get("scope") != "head":
+                yield _hit(match, window)
+
+
+def _matches(rules: Rules, window: Window, data: bytes) -> list[Match]:
+    try:
+        return rules.match(
+            data=data, externals=_externals(window.file), timeout=SECONDS, fast=True, warnings_callback=_go_on
+        )
+    except yara.TimeoutError as error:
+        raise SkipFile(f"the rules took more than {SECONDS} s from offset {window.offset:,}") from error
+
+
+def _hit(match: Match, window: Window) -> Hit:
+    found = sorted((s.instances[0].offset, s.identifier, s.instances[0].matched_data) for s in match.strings)
+    shown = [f"{name} at {window.offset + at:,}: {data[:BYTES_SHOWN]!r}" for at, name, data in found[:STRINGS_NAMED]]
+    description = str(match.meta.get("description", "")).rstrip(".")
+    return Hit(
+        source=window.file.locator.at(window.offset + found[0][0]) if found else window.file.locator,
+        grade=Grade.INDICATOR,
+        name=match.rule,
+        detail="; ".join([description, *shown] if description else shown) or "by name or path",
+        tags=tuple(match.tags),
+    )
+
+
+def _externals(file: File) -> dict[str, str]:
+    _, dot, extension = file.name.rpartition(".")
+    return {"filename": file.name, "filepath": file.path, "extension": (dot + extension).lower(), "filetype": file.type}
+
+
+def _compiled(sources: Mapping[str, str]) -> Rules:
+    try:
+        rules: Rules = yara.compile(sources=dict(sources), externals=NAMES, includes=False)
+    except yara.SyntaxError as error:
+        raise ValueError(f"the YARA rules do not compile together: {error}") from error
+    return rules
+
+
+def _is_for_heads(name: str, text: str) -> bool:
+    """Whether all rules of a file look at the head only: searching for their strings in all content would be waste."""
+    try:
+        rules = yara.compile(source=text, externals=NAMES, includes=False)
+    except yara.SyntaxError as error:
+        raise ValueError(f"the YARA rules in {name} do not compile: {error}") from error
+    return all(rule.meta.get("scope") == "head" for rule in rules)
+
+
+def _bundled() -> dict[str, str]:
+    files = sorted(resources.files("triage_rules.yara").iterdir(), key=lambda each: each.name)
+    return {f"bundled:{each.name}": each.read_text("utf-8") for each in files if each.name.endswith(".yar")}
+
+
+def _user_files(path: Path) -> dict[str, str]:
+    paths = sorted(p for p in path.rglob("*") if p.suffix in SUFFIXES and p.is_file()) if path.is_dir() else [path]
+    if not paths:
+        raise ValueError(f"there are no *.yar or *.yara files in {path}")
+    try:
+        return {str(each): each.read_text("utf-8") for each in paths}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"the YARA rules {path} cannot be read: {error}") from error
+
+
+def _go_on(*_: object) -> int:
+    return int(yara.CALLBACK_CONTINUE)

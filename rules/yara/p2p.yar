@@ -1,0 +1,256 @@
+// Peer-to-peer clients and what they leave.
+// How rules are written and tested: rules/README.md
+
+rule emule_known_files : p2p
+{
+    meta:
+        description = "eMule or aMule list of files that were shared or downloaded"
+        author = "forensic-triage"
+        reference = "https://github.com/irwir/eMule/blob/master/srchybrid/Opcodes.h"
+        scope = "head"
+        example = "known.met"
+    condition:
+        filename iequals "known.met" and (uint8(0) == 0x0E or uint8(0) == 0x0F)
+}
+
+rule emule_known_parts : p2p
+{
+    meta:
+        description = "eMule list of part hashes of known files"
+        author = "forensic-triage"
+        reference = "https://github.com/irwir/eMule/blob/master/srchybrid/Opcodes.h"
+        scope = "head"
+        example = "known2_64.met"
+    condition:
+        filename iequals "known2_64.met" and uint8(0) == 0x02
+}
+
+rule emule_unfinished_download : p2p
+{
+    meta:
+        description = "eMule or aMule description of an unfinished download"
+        author = "forensic-triage"
+        reference = "https://github.com/irwir/eMule/blob/master/srchybrid/Opcodes.h"
+        scope = "head"
+        example = "001.part.met"
+    condition:
+        filename iendswith ".part.met" and uint8(0) >= 0xE0 and uint8(0) <= 0xE2
+}
+
+rule emule_servers : p2p
+{
+    meta:
+        description = "eMule or aMule server list"
+        author = "forensic-triage"
+        reference = "https://github.com/irwir/eMule/blob/master/srchybrid/Opcodes.h"
+        scope = "head"
+        example = "server.met"
+    condition:
+        filename iequals "server.met" and (uint8(0) == 0x0E or uint8(0) == 0xE0)
+}
+
+rule emule_settings : p2p
+{
+    meta:
+        description = "eMule or aMule settings"
+        author = "forensic-triage"
+        reference = "https://wiki.amule.org/wiki/Amule.conf_file"
+        scope = "head"
+        example = "amule.conf"
+    strings:
+        $section = "[eMule]" ascii wide
+    condition:
+        (filename iequals "preferences.ini" or filename iequals "amule.conf") and $section
+}
+
+rule emule_searches : p2p
+{
+    meta:
+        description = "eMule list of search words that were typed"
+        author = "forensic-triage"
+        reference = "format observation"
+        scope = "head"
+        example = "AC_SearchStrings.dat"
+    condition:
+        filename iequals "AC_SearchStrings.dat" and uint16(0) == 0xFEFF
+}
+
+rule ares_shared_files : p2p
+{
+    meta:
+        description = "Ares Galaxy database of shared or downloaded files"
+        author = "forensic-triage"
+        reference = "format observation"
+        scope = "head"
+        example = "ShareH.dat"
+    strings:
+        $header = "__ARESDB1."
+    condition:
+        $header at 0
+}
+
+rule ares_unfinished_download : p2p
+{
+    meta:
+        description = "Ares Galaxy unfinished download, by its name"
+        author = "forensic-triage"
+        reference = "format observation"
+        scope = "head"
+        example = "___ARESTRA___holiday.avi"
+    condition:
+        filename istartswith "___ARESTRA___"
+}
+
+rule shareaza_library : p2p
+{
+    meta:
+        description = "Shareaza library of shared files"
+        author = "forensic-triage"
+        reference = "format observation"
+        scope = "head"
+        example = "Library1.dat"
+    condition:
+        filename matches /^Library[12]\.dat$/i and filepath icontains "/Shareaza/"
+}
+
+rule shareaza_unfinished_download : p2p
+{
+    meta:
+        description = "Shareaza description of an unfinished download"
+        author = "forensic-triage"
+        reference = "format observation"
+        scope = "head"
+        example = "film.sd"
+    condition:
+        uint32be(0) & 0xFFFFFF00 == 0x53444C00 and filename iendswith ".sd"
+}
+
+rule utorrent_downloads : p2p
+{
+    meta:
+        description = "uTorrent or BitTorrent list of downloads"
+        author = "forensic-triage"
+        reference = "format observation"
+        scope = "head"
+        example = "resume.dat"
+    strings:
+        $guard = "10:.fileguard40:"
+    condition:
+        uint8(0) == 0x64 and $guard in (0 .. 64)
+}
+
+rule bittorrent_metainfo : p2p
+{
+    meta:
+        description = "BitTorrent file that describes a download"
+        author = "forensic-triage"
+        reference = "https://www.bittorrent.org/beps/bep_0003.html"
+        scope = "head"
+        example = "film.torrent"
+    strings:
+        $length = "12:piece lengthi"
+        $pieces = /6:pieces[0-9]{2,9}:/
+    condition:
+        uint8(0) == 0x64 and all of them
+}
+
+rule libtorrent_resume : p2p
+{
+    meta:
+        description = "libtorrent (qBittorrent, Deluge) state of a download"
+        author = "forensic-triage"
+        reference = "https://www.libtorrent.org/manual-ref.html"
+        scope = "head"
+        example = "a.fastresume"
+    strings:
+        $format = "11:file-format22:libtorrent resume file"
+    condition:
+        uint8(0) == 0x64 and $format
+}
+
+rule transmission_resume : p2p
+{
+    meta:
+        description = "Transmission state of a download"
+        author = "forensic-triage"
+        reference = "https://github.com/transmission/transmission/blob/main/libtransmission/resume.cc"
+        scope = "head"
+        example = "film.resume"
+    strings:
+        $a = "13:activity-datei"
+        $b = "10:added-datei"
+    condition:
+        uint8(0) == 0x64 and all of them
+}
+
+rule transmission_settings : p2p
+{
+    meta:
+        description = "Transmission settings"
+        author = "forensic-triage"
+        reference = "https://github.com/transmission/transmission/blob/main/docs/Editing-Configuration-Files.md"
+        scope = "head"
+        example = "settings.json"
+    strings:
+        $a = "\"peer-port-random-on-start\""
+        $b = "\"rpc-authentication-required\""
+    condition:
+        filename iequals "settings.json" and all of them
+}
+
+rule vuze_settings : p2p
+{
+    meta:
+        description = "Vuze (Azureus) settings"
+        author = "forensic-triage"
+        reference = "format observation"
+        scope = "head"
+        example = "azureus.config"
+    condition:
+        filename iequals "azureus.config" and uint8(0) == 0x64
+}
+
+rule freenet_node : p2p
+{
+    meta:
+        description = "Freenet or Hyphanet node settings"
+        author = "forensic-triage"
+        reference = "https://www.hyphanet.org/pages/documentation.html"
+        scope = "head"
+        example = "freenet.ini"
+    strings:
+        $a = "fproxy.port="
+        $b = "node.opennet.enabled="
+    condition:
+        filename iequals "freenet.ini" and any of them
+}
+
+rule limewire_settings : p2p
+{
+    meta:
+        description = "LimeWire or FrostWire settings"
+        author = "forensic-triage"
+        reference = "format observation"
+        scope = "head"
+        example = "limewire.props"
+    strings:
+        $a = "LimeWire properties file"
+        $b = "FrostWire properties file"
+    condition:
+        (filename iequals "limewire.props" or filename iequals "frostwire.props") and any of them
+}
+
+rule dcplusplus_settings : p2p
+{
+    meta:
+        description = "DC++ settings"
+        author = "forensic-triage"
+        reference = "https://dcplusplus.sourceforge.io"
+        scope = "head"
+        example = "DCPlusPlus.xml"
+    strings:
+        $root = "<DCPlusPlus>"
+        $settings = "<Settings>"
+    condition:
+        all of them and ($root in (0 .. 256))
+}

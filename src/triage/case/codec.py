@@ -1,0 +1,125 @@
+"""Entries as rows of the store and back."""
+
+import struct
+from collections.abc import Sequence
+from typing import Any, Final
+
+from triage.case.rows import PlannedEntry, StoredEntry
+from triage.evidence.entry import Entry, EntryTimes, Extent
+
+ENTRY_COLUMNS: Final = (
+    "id, evidence, volume, path, stream, type, name_type, address, size, flags, modified, accessed, changed, created, "
+    "name_modified, name_accessed, name_changed, name_created, extents, mode, uid, gid, links, link_target, raw_path, "
+    "odd"
+)
+INSERT_ENTRY: Final = f"INSERT INTO entry ({ENTRY_COLUMNS}, priority, physical, wanted) VALUES ({','.join('?' * 29)})"  # noqa: S608
+
+_INT64: Final = 1 << 63
+_WIDE: Final = 10**30
+_NO_TIMES: Final = (None, None, None, None)
+
+
+def wide(number: int) -> str:
+    """Text for a number that does not fit 64 bits: ``+`` or ``-`` and digits, such that text order is number order.
+
+    Needed because nanoseconds in 64 bits end in 1677 and 2262, and FILETIME values lie on both sides.
+
+    >>> wide(1 << 63) < wide(1 << 64), wide(-(1 << 64)) < wide(-(1 << 63) - 1)
+    (True, True)
+    """
+    return f"+{number:031d}" if number >= 0 else f"-{number + _WIDE:031d}"
+
+
+def narrow(stored: int | str) -> int:
+    """Inverse of `wide`; a number stays what it is.
+
+    >>> narrow(wide(-(1 << 70))) == -(1 << 70)
+    True
+    """
+    if isinstance(stored, int):
+        return stored
+    number = int(stored[1:])
+    return number if stored.startswith("+") else number - _WIDE
+
+
+def storable(value: object) -> object:
+    """A value that SQLite takes: wide numbers as `wide` text, lone surrogates as ``\\udXXX`` text."""
+    if isinstance(value, int) and not -_INT64 <= value < _INT64:
+        return wide(value)
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    return value
+
+
+def entry_row(entry_id: int, evidence: int, planned: PlannedEntry) -> tuple[Any, ...]:
+    """The values for `INSERT_ENTRY`."""
+    volume, entry, priority, physical, wanted = planned
+    path, kind, address, size, flags, times, extents, stream, name_type, mode, uid, gid, links, target, raw, names = (
+        entry
+    )
+    return (
+        entry_id,
+        evidence,
+        volume,
+        path,
+        stream,
+        kind,
+        name_type,
+        address,
+        size,
+        int(flags),
+        *times,
+        *(_NO_TIMES if names is None else names),
+        None if extents is None else _pack(extents),
+        mode,
+        uid,
+        gid,
+        links,
+        target,
+        raw,
+        0,
+        priority,
+        physical,
+        1 if wanted else 0,
+    )
+
+
+def odd_row(row: Sequence[object]) -> tuple[object, ...]:
+    """A row for `INSERT_ENTRY` with every value made `storable`, and marked so."""
+    made = tuple(storable(value) for value in row)
+    return (*made[:25], 1, *made[26:])
+
+
+def stored_entry(row: Sequence[Any]) -> StoredEntry:
+    """An entry out of a row of `ENTRY_COLUMNS` (more columns may follow)."""
+    if row[25]:
+        row = [narrow(value) if n in _NUMBERS and isinstance(value, str) else value for n, value in enumerate(row)]
+    (entry_id, evidence, volume, path, stream, kind, name_type, address, size, flags, m, a, c, b, nm, na, nc, nb,
+     packed, mode, uid, gid, links, target, raw, _odd) = row[:26]  # fmt: skip
+    times = _times((m, a, c, b))
+    names = None if nm is None and na is None and nc is None and nb is None else _times((nm, na, nc, nb))
+    extents = None if packed is None else _unpack(packed)
+    # `_make` and not the constructor: a disk has millions of these.
+    entry = _entry(
+        (path, kind, address, size, flags, times, extents, stream, name_type, mode, uid, gid, links, target, raw, names)
+    )
+    return _stored((entry_id, evidence, volume, entry))
+
+
+_times: Final = EntryTimes._make
+_entry: Final = Entry._make
+_stored: Final = StoredEntry._make
+_NUMBERS: Final = frozenset((*range(8, 18), *range(19, 23)))
+
+
+def _pack(extents: Sequence[Extent]) -> bytes:
+    if len(extents) == 1:
+        return _ONE.pack(*extents[0])
+    return struct.pack(f"<{2 * len(extents)}q", *(number for extent in extents for number in extent))
+
+
+_ONE: Final = struct.Struct("<2q")
+
+
+def _unpack(blob: bytes) -> tuple[Extent, ...]:
+    return tuple(map(Extent._make, _ONE.iter_unpack(blob)))

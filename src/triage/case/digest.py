@@ -1,0 +1,38 @@
+"""One digest over all that was found, the same for the same input however the work was divided."""
+
+import hashlib
+from collections.abc import Iterator
+from typing import Final
+
+from triage.case.codec import ENTRY_COLUMNS
+from triage.case.reader import NOTICE_COLUMNS, CaseReader
+from triage.case.rows import canonical
+
+_QUERIES: Final = (
+    # Not where the evidence lay: the same image from another disk is the same input.
+    "SELECT 'evidence', id, label, type, size, stored_digests, facts, walked FROM evidence ORDER BY id",
+    "SELECT 'volume', * FROM volume ORDER BY evidence, position",
+    f"SELECT 'entry', {ENTRY_COLUMNS}, wanted FROM entry ORDER BY id",  # noqa: S608 - constants
+    "SELECT 'content', * FROM content ORDER BY entry",
+    "SELECT 'record', entry, plugin, sequence, kind, body FROM record ORDER BY entry, plugin, sequence",
+    f"SELECT 'notice', {NOTICE_COLUMNS} FROM notice ORDER BY {NOTICE_COLUMNS}",  # noqa: S608
+)
+
+
+def content_digest(store: CaseReader) -> str:
+    """SHA-256 (hex) over evidence, volumes, entries, contents, records and notices.
+
+    Each row is one line of canonical JSON (bytes as hex), tables and rows in a fixed order. Left out is what may differ
+    between two runs over the same input: paths of evidence on this machine, digests made over whole media, the
+    manifest with its times, and the custody log.
+    """
+    digest = hashlib.sha256()
+    for line in _lines(store):
+        digest.update(line.encode("ascii"))
+    return digest.hexdigest()
+
+
+def _lines(store: CaseReader) -> Iterator[str]:
+    for sql in _QUERIES:
+        for row in store.rows(sql):
+            yield canonical([value.hex() if isinstance(value, bytes) else value for value in row]) + "\n"

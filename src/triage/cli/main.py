@@ -1,0 +1,63 @@
+"""The ``triage`` command: its verbs, and how errors end."""
+
+import os
+import sys
+
+import typer
+
+from triage import __version__
+from triage.cli import look, results, scan
+from triage.errors import TriageError
+
+app = typer.Typer(
+    name="triage",
+    help=(
+        "Read-only forensic triage of disk images and extractions.\n\n"
+        "Exit codes: 0 complete · 3 finished, but something was not examined (see `triage coverage`) · 1 error · "
+        "2 wrong usage · 4 evidence not readable · 5 wrong password or key · 6 case folder not usable · "
+        "7 a stored digest does not match."
+    ),
+    epilog="Example:  triage scan laptop.E01 --case case-17 --hashset known.vics.json",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+for module in (scan, look, results):
+    module.register(app)
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: bool = typer.Option(False, "--version", help="Print the version and end.")) -> None:
+    if version:
+        typer.echo(f"forensic-triage {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Entry point: run the command line and turn errors into a sentence and an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            # A terminal that cannot show a name must not end a scan.
+            reconfigure(errors="backslashreplace")
+    try:
+        app()
+    except TriageError as error:
+        typer.echo(f"triage: {error}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader of a pipe (head, less) went away; keep the interpreter from complaining at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except KeyboardInterrupt:
+        typer.echo("triage: interrupted; run the same command again to continue", err=True)
+        sys.exit(130)
+    except OSError as error:
+        typer.echo(f"triage: {error}", err=True)
+        sys.exit(TriageError.exit_code)
+
+
+if __name__ == "__main__":
+    main()

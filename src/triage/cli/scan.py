@@ -1,0 +1,110 @@
+"""``triage scan``: evidence in, a case and its report out."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from triage.case.store import CaseStore
+from triage.cli.options import KeyFiles, Passwords, RecoveryKeys, Shadows, Zone, open_options
+from triage.cli.progress import duration, shown
+from triage.engine.discover import discover
+from triage.engine.profile import profile as named_profile
+from triage.engine.request import ScanRequest
+from triage.engine.run import ScanSummary
+from triage.engine.run import scan as run_scan
+from triage.errors import INCOMPLETE, UsageError
+from triage.records import Grade
+from triage.report.build import write_all
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's verbs."""
+    app.command(epilog="Example:  triage scan laptop.E01 --case case-17 --hashset known.vics.json")(scan)
+
+
+def scan(
+    evidence: Annotated[
+        list[Path], typer.Argument(metavar="EVIDENCE...", help="Images (first segments), devices, folders.")
+    ],
+    case: Annotated[Path, typer.Option("--case", metavar="DIR", help="Case folder; the same again continues a scan.")],
+    profile: Annotated[str, typer.Option(help="triage or full (full also digests raw media).")] = "triage",
+    hashset: Annotated[
+        list[Path],
+        typer.Option("--hashset", metavar="FILE", help="List of known files: VICS, CSV, md5sum, plain digests."),
+    ] = [],  # noqa: B006 - typer copies it
+    rules: Annotated[
+        list[Path], typer.Option("--rules", metavar="PATH", help="YARA file or folder, besides the bundled rules.")
+    ] = [],  # noqa: B006
+    plugins: Annotated[
+        list[Path],
+        typer.Option(
+            "--plugins", metavar="DIR", help="Folder of drop-in plugins. They run with your rights: read them first."
+        ),
+    ] = [],  # noqa: B006
+    password: Passwords = [],  # noqa: B006
+    recovery_key: RecoveryKeys = [],  # noqa: B006
+    key_file: KeyFiles = [],  # noqa: B006
+    shadow_copies: Shadows = False,
+    timezone: Zone = "",
+    workers: Annotated[int, typer.Option(min=0, help="Worker processes; 0: one per processor.")] = 0,
+    operator: Annotated[str, typer.Option(help="Name for the custody log.")] = "",
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress display.")] = False,
+) -> None:
+    """Scan evidence read-only into a case and write its report."""
+    for path in [*hashset, *rules, *plugins]:
+        if not path.exists():
+            raise UsageError(f"{path} does not exist")
+    folders = tuple(path.resolve() for path in plugins)
+    request = ScanRequest(
+        evidence=tuple(evidence),
+        case=case,
+        profile=named_profile(profile),
+        options=open_options(password, recovery_key, key_file, shadow_copies, timezone),
+        plugin_options=_plugin_options(folders, hashset, rules),
+        plugin_folders=folders,
+        workers=workers,
+        operator=operator,
+    )
+    with shown(quiet) as observer:
+        summary = run_scan(request, observer)
+    with CaseStore.open(case, writable=True) as store:
+        index = write_all(store, case, operator)
+    _tell(summary, index)
+    raise typer.Exit(summary.exit_code)
+
+
+def _plugin_options(folders: tuple[Path, ...], hashset: list[Path], rules: list[Path]) -> dict[str, object]:
+    classes = {loaded.plugin.id: loaded.plugin for loaded in discover(folders).loaded}
+    wanted = {"hash.known": ("lists", hashset), "yara.scan": ("rules", rules)}
+    options: dict[str, object] = {}
+    for plugin, (name, paths) in wanted.items():
+        if paths:
+            if plugin not in classes:
+                raise UsageError(f"the plugin {plugin} that this option is for is not loaded; see `triage plugins`")
+            options[plugin] = classes[plugin].Options(**{name: tuple(path.resolve() for path in paths)})
+    return options
+
+
+def _tell(summary: ScanSummary, index: Path) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    progress = summary.progress
+    console.print(
+        f"{progress.entries:,} entries, {progress.files:,} files, {progress.bytes / 1e6:,.1f} MB read in "
+        f"{duration(summary.seconds)}"
+    )
+    exact = progress.hits.get(Grade.EXACT, 0)
+    if exact:
+        console.print(f"[bold red]{exact:,} files match known files[/]")
+    others = {grade: count for grade, count in progress.hits.items() if grade is not Grade.EXACT and count}
+    if others:
+        console.print(
+            "[yellow]candidates:[/] " + ", ".join(f"{grade.value} {count:,}" for grade, count in others.items())
+        )
+    if not progress.hits:
+        console.print("no hits with the lists and rules that were loaded")
+    if summary.exit_code == INCOMPLETE:
+        console.print("[yellow]coverage is incomplete:[/] see the report's first page or `triage coverage`")
+    console.print("report:", style="bold", end=" ")
+    console.print(str(index.resolve()), markup=False)

@@ -1,0 +1,338 @@
+"""The plugin host: lets each plugin look at one file, and turns whatever happens into an outcome.
+
+This module holds the one broad ``except`` of the suite: a plugin may raise anything, and that costs the one
+(plugin, file) pair and a notice.
+"""
+
+import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import BinaryIO, Final, NamedTuple
+
+from triage.case.rows import FileResult, Found
+from triage.engine.match import PathMatcher, TypeMatcher
+from triage.engine.profile import Profile
+from triage.engine.readpass import Piece, Reading, lost_bytes, pieces
+from triage.engine.sniff import sniff
+from triage.errors import EvidenceError
+from triage.evidence.database import DatabaseDamaged, open_database
+from triage.evidence.entry import Entry, EntryFlag
+from triage.evidence.source import ByteSource
+from triage.locator import Locator
+from triage.notices import Notice, NoticeKind, Outcome, notice
+from triage.plugin import (
+    File,
+    Parser,
+    Plugin,
+    Scanner,
+    SkipFile,
+    SqliteParser,
+    UnsupportedSchema,
+    Window,
+    WindowScanner,
+)
+from triage.records import Hit, Record
+
+MOST_RECORDS: Final = 1_000_000
+"""Records that one plugin may yield for one file; a bound on what hostile content can make of a parser."""
+
+
+class Subject(NamedTuple):
+    """An entry whose content can be reached."""
+
+    entry_id: int
+    entry: Entry
+    locator: Locator
+    source: Callable[[], ByteSource]
+
+
+class HostFile:
+    """The `triage.plugin.File` that plugins get."""
+
+    def __init__(self, subject: Subject, reading: Reading, companions: Mapping[str, Subject]) -> None:
+        self._subject = subject
+        self._reading = reading
+        self._companions = companions
+        self.type = "application/octet-stream"
+        self.locator = subject.locator
+        self.path = subject.entry.path
+        self.name = self.path.rpartition("/")[2]
+        self.size = subject.entry.size
+        self.deleted = bool(subject.entry.flags & EntryFlag.DELETED)
+
+    @property
+    def digests(self) -> Mapping[str, str]:
+        """Digests of the whole content, empty if it could not be read whole."""
+        return self._reading.digests
+
+    @property
+    def head(self) -> bytes:
+        """The first bytes."""
+        return self._reading.head
+
+    def read(self, limit: int = 64 << 20) -> bytes:
+        """The whole content, see `triage.plugin.File.read`."""
+        if self.size > limit:
+            raise SkipFile(f"{self.size:,} bytes are more than this plugin reads ({limit:,})")
+        if self._reading.whole is not None:
+            return self._reading.whole
+        return self.source().read_at(0, self.size)
+
+    def open(self) -> BinaryIO:
+        """A stream over the content."""
+        if self._reading.whole is not None:
+            return io.BytesIO(self._reading.whole)
+        return io.BufferedReader(_SourceStream(self.source()))
+
+    def source(self) -> ByteSource:
+        """The content as a source, for the host."""
+        return self._subject.source()
+
+    def companion(self, name: str) -> "HostFile | None":
+        """A file beside this one, or `None` if there is none."""
+        subject = self._companions.get(name)
+        return None if subject is None else HostFile(subject, Reading(subject.entry.size), {})
+
+
+class _SourceStream(io.RawIOBase):
+    def __init__(self, source: ByteSource) -> None:
+        self._source = source
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._source.size}[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        data = self._source.read_at(self._at, len(buffer))
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+
+class _Slot:
+    """One plugin with its compiled filter."""
+
+    def __init__(self, plugin: Plugin) -> None:
+        self.plugin = plugin
+        self.id = plugin.id
+        self._path = PathMatcher(plugin.paths) if plugin.paths else None
+        self._type = TypeMatcher(plugin.types) if plugin.types else None
+
+    def accepts_path(self, path: str) -> bool:
+        return self._path is None or self._path(path)
+
+    def accepts(self, file: HostFile) -> bool:
+        return self.accepts_path(file.path) and (self._type is None or self._type(file.type))
+
+
+class _Ledger:
+    """Outcomes, records and notices of one file while they come in."""
+
+    def __init__(self, slots: Sequence[_Slot], locator: Locator) -> None:
+        self.locator = locator
+        self.outcomes = {slot.id: Outcome.NOT_APPLICABLE for slot in slots}
+        self.found: list[Found] = []
+        self.notices: list[Notice] = []
+
+    def doubt(self, kind: NoticeKind, message: str, origin: str, source: Locator | None = None) -> None:
+        self.notices.append(notice(kind, source or self.locator, message, origin))
+
+    def end(self, plugin: str, outcome: Outcome, kind: NoticeKind | None = None, message: str = "") -> None:
+        self.outcomes[plugin] = outcome
+        if kind is not None:
+            self.doubt(kind, message, plugin)
+
+
+class PluginHost:
+    """Runs a fixed, ordered set of plugins on files, one after another."""
+
+    def __init__(self, plugins: Iterable[Plugin], profile: Profile, step: Callable[[int, str], None]) -> None:
+        self._slots = [_Slot(plugin) for plugin in plugins]
+        self._windowed = [s for s in self._slots if isinstance(s.plugin, WindowScanner)]
+        self._overlap = max(
+            (s.plugin.overlap for s in self._windowed if isinstance(s.plugin, WindowScanner)), default=0
+        )
+        self._profile = profile
+        self._step = step
+
+    def examine(
+        self, subject: Subject, companions: Mapping[str, Subject], without: Iterable[tuple[str, str, str]] = ()
+    ) -> FileResult:
+        """Read ``subject`` once and let every plugin look at it that accepts it.
+
+        ``without`` are (plugin id, notice kind, reason) of plugins that are not run on it.
+        """
+        ledger = _Ledger(self._slots, subject.locator)
+        barred = {plugin: (NoticeKind(kind), reason) for plugin, kind, reason in without}
+        for plugin, (kind, reason) in barred.items():
+            if plugin in ledger.outcomes:
+                ledger.end(plugin, Outcome.FAILED, kind, reason)
+            else:
+                ledger.doubt(kind, reason, plugin)
+        reading = Reading(subject.entry.size)
+        file = HostFile(subject, reading, companions)
+        if "read" in barred:
+            self._not_read(ledger, barred)
+        elif self._read(file, reading, ledger, barred):
+            self._look(file, reading, ledger, barred)
+        status = "done" if reading.digests or not self._profile.digests else "failed"
+        outcomes = "".join(ledger.outcomes[slot.id].value for slot in self._slots)
+        return FileResult(
+            subject.entry_id,
+            status,
+            file.size,
+            file.type,
+            reading.digests,
+            outcomes,
+            tuple(ledger.found),
+            tuple(ledger.notices),
+        )
+
+    def _not_read(self, ledger: _Ledger, barred: Mapping[str, object]) -> None:
+        for slot in self._slots:
+            if slot.id not in barred:
+                ledger.end(slot.id, Outcome.NOT_RUN)
+
+    def _read(self, file: HostFile, reading: Reading, ledger: _Ledger, barred: Mapping[str, object]) -> bool:
+        """The single pass over the content; `False` if nothing could be read at all."""
+        self._step(file.size, "read")
+        scans: list[_WindowScan] = []
+        try:
+            source = file.source()
+            for piece in pieces(source, file.size, self._profile.digests, self._profile.window, self._overlap, reading):
+                if piece.offset == 0:
+                    self._step(file.size, "type")
+                    file.type = sniff(reading.head, file.size)
+                    scans = [_WindowScan(s, ledger) for s in self._windowed if s.id not in barred and s.accepts(file)]
+                for scan in scans:
+                    self._step(file.size, scan.id)
+                    scan.look(file, piece)
+                self._step(file.size, "read")
+        except EvidenceError as error:
+            ledger.doubt(NoticeKind.UNREADABLE, f"content not read: {error}", "read")
+            self._not_read(ledger, barred)
+            return False
+        for scan in scans:
+            scan.end(bool(reading.lost))
+        if reading.lost:
+            parts = "; ".join(f"{p.length:,} bytes at {p.offset:,} ({p.reason})" for p in reading.lost[:5])
+            message = f"{lost_bytes(reading):,} of {file.size:,} bytes could not be read: {parts}; no digests"
+            ledger.doubt(NoticeKind.UNREADABLE, message, "read")
+        return True
+
+    def _look(self, file: HostFile, reading: Reading, ledger: _Ledger, barred: Mapping[str, object]) -> None:
+        for slot in self._slots:
+            plugin = slot.plugin
+            if isinstance(plugin, WindowScanner) or slot.id in barred or not slot.accepts(file):
+                continue
+            if isinstance(plugin, Scanner) and not reading.digests and self._profile.digests:
+                ledger.end(slot.id, Outcome.NOT_RUN)
+                continue
+            self._step(file.size, slot.id)
+            _guard(slot.id, ledger, lambda plugin=plugin: _records(plugin, file, ledger))  # type: ignore[misc]
+
+
+class _WindowScan:
+    """One window scanner on one file, window after window."""
+
+    def __init__(self, slot: _Slot, ledger: _Ledger) -> None:
+        assert isinstance(slot.plugin, WindowScanner)  # noqa: S101 - narrows the type
+        self._scanner: WindowScanner = slot.plugin
+        self.id = slot.id
+        self._ledger = ledger
+        self._seen: set[tuple[str, int]] = set()
+        self._ok = True
+        ledger.end(slot.id, Outcome.NOTHING)
+
+    def look(self, file: File, piece: Piece) -> None:
+        if not self._ok:
+            return
+        window = Window(file, piece.data, piece.offset, piece.overlap, piece.last)
+        self._ok = _guard(self.id, self._ledger, lambda: self._new(self._scanner.scan(window)))
+
+    def _new(self, records: Iterable[Record]) -> Iterable[Record]:
+        """Drop what the overlap shows a second time, and further hits of the same name in the same file."""
+        for record in records:
+            key = (
+                record.name if isinstance(record, Hit) else "",
+                -1 if isinstance(record, Hit) else record.source.offset,
+            )
+            if key not in self._seen:
+                self._seen.add(key)
+                yield record
+
+    def end(self, lost: bool) -> None:
+        if self._ok and lost and self._ledger.outcomes[self.id] is Outcome.NOTHING:
+            self._ledger.end(self.id, Outcome.FAILED)
+
+
+def _records(plugin: Plugin, file: HostFile, ledger: _Ledger) -> Iterable[Record]:
+    if isinstance(plugin, Scanner):
+        return plugin.scan(file)
+    if isinstance(plugin, Parser):
+        return plugin.parse(file)
+    if isinstance(plugin, SqliteParser):
+        return _rows(plugin, file, ledger)
+    raise TypeError(f"{plugin.id} is no kind of plugin that this host knows")
+
+
+def _rows(plugin: SqliteParser, file: HostFile, ledger: _Ledger) -> Iterable[Record]:
+    """Rows of a database as records; a row that cannot be made one costs a notice, and the next is read."""
+    beside = [file.companion(pattern.replace("{name}", file.name)) for pattern in plugin.companions]
+    wal, journal = ([c.source() if c is not None and c.size else None for c in beside] + [None, None])[:2]
+    with open_database(file.source(), wal, journal, file.locator) as database:
+        for row in database.rows(plugin.query, plugin.table, plugin.row_id):
+            try:
+                record = plugin.record(row)
+            except (ValueError, TypeError, KeyError, IndexError, ArithmeticError, AttributeError) as error:
+                ledger.doubt(NoticeKind.FAILED, f"row not understood: {_words(error)}", plugin.id, row.locator)
+                continue
+            if record is not None:
+                yield record
+
+
+def _guard(plugin: str, ledger: _Ledger, produce: Callable[[], Iterable[Record]]) -> bool:
+    """Take a plugin's records; `False` if it failed. What it had found before it failed is kept."""
+    count = 0
+    try:
+        for record in produce():
+            ledger.found.append(Found(plugin, record))
+            count += 1
+            if count >= MOST_RECORDS:
+                raise SkipFile(f"stopped after {MOST_RECORDS:,} records")
+    except SkipFile as reason:
+        ledger.end(plugin, Outcome.SKIPPED, NoticeKind.LIMIT, str(reason))
+        return False
+    except UnsupportedSchema as reason:
+        ledger.end(plugin, Outcome.FAILED, NoticeKind.UNSUPPORTED, str(reason))
+        return False
+    except DatabaseDamaged as error:
+        ledger.end(plugin, Outcome.FAILED, NoticeKind.DAMAGED, str(error))
+        return False
+    except EvidenceError as error:
+        ledger.end(plugin, Outcome.FAILED, NoticeKind.UNREADABLE, str(error))
+        return False
+    except Exception as error:  # noqa: BLE001 - the one place: a plugin may raise anything, and it costs this pair only
+        ledger.end(plugin, Outcome.FAILED, NoticeKind.FAILED, _words(error))
+        return False
+    if count:
+        ledger.end(plugin, Outcome.FOUND)
+    elif ledger.outcomes[plugin] is not Outcome.FOUND:
+        ledger.end(plugin, Outcome.NOTHING)
+    return True
+
+
+def _words(error: BaseException) -> str:
+    """Error class, text and the line of code, in one line."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = "" if trace is None else f" (line {trace.tb_lineno} of {trace.tb_frame.f_code.co_name})"
+    return f"{type(error).__name__}: {error}{where}"

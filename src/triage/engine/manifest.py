@@ -1,0 +1,97 @@
+"""What a scan was made with: everything that can change its result, by version and digest."""
+
+import json
+import platform
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, is_dataclass
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+from typing import Any, Final
+
+from triage import __version__
+from triage.case.store import CaseStore
+from triage.engine.discover import Discovery
+from triage.engine.request import ScanRequest
+from triage.errors import CaseError
+from triage.plugin import Plugin
+
+_DECIDING: Final = ("suite", "plugins", "inputs", "options")
+"""Sections in which two runs over one case must agree, or the case would mix results of different kinds."""
+
+
+def file_states(files: Iterable[Path]) -> dict[str, list[int]]:
+    """Size in bytes and modification time in ns of each file, as the operating system says."""
+    states = {}
+    for path in files:
+        status = path.stat()
+        states[str(path)] = [status.st_size, status.st_mtime_ns]
+    return states
+
+
+def describe_scan(request: ScanRequest, discovery: Discovery, plugins: Sequence[Plugin]) -> dict[str, Any]:
+    """The manifest's sections. Keys and passwords are not part of it; that some were given is."""
+    return {
+        "suite": {"name": "forensic-triage", "version": __version__},
+        "platform": {"python": platform.python_version(), "system": platform.platform()},
+        "libraries": _libraries(),
+        **plugin_sections(discovery),
+        "inputs": {plugin.id: dict(sorted(plugin.inputs().items())) for plugin in plugins if plugin.inputs()},
+        "options": {
+            "profile": _plain(request.profile),
+            "plugins": {plugin: _plain(options) for plugin, options in sorted(request.plugin_options.items())},
+            "shadow copies": request.options.shadow_copies,
+            "time zone of wall-clock times": request.options.timezone,
+        },
+        "keys given": bool(request.options.keys),
+        "operator": request.operator,
+    }
+
+
+def plugin_sections(discovery: Discovery) -> dict[str, Any]:
+    """The plugins that were loaded, in the order in which they run, and those that were not, with the reason."""
+    return {
+        "plugins": [
+            {"id": loaded.plugin.id, "origin": loaded.origin, "module": loaded.module, "sha256": loaded.sha256}
+            for loaded in discovery.loaded
+        ],
+        "broken plugins": [{"origin": broken.origin, "error": broken.error} for broken in discovery.broken],
+    }
+
+
+def check_same_scan(store: CaseStore, described: dict[str, Any]) -> None:
+    """Record the manifest of a new case, or see that a continued scan is the same scan.
+
+    Raises:
+        CaseError: the case was scanned with other plugins, lists, rules or options; the message names which.
+    """
+    known = store.manifest()
+    plain = json.loads(json.dumps(described))
+    for section in _DECIDING:
+        if section in known and known[section] != plain[section]:
+            raise CaseError(
+                f"this case was scanned with other {section}; results of both would be mixed. "
+                "Use the same command to continue it, or another case folder."
+            )
+    for section, value in plain.items():
+        store.set_manifest(section, value)
+
+
+def _libraries() -> dict[str, str]:
+    try:
+        needed = requires("forensic-triage") or []
+    except PackageNotFoundError:
+        return {}
+    names = sorted(
+        {n.split(";")[0].split(">")[0].split("=")[0].split("[")[0].strip() for n in needed if "extra" not in n}
+    )
+    return {name: version(name) for name in names}
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return {key: _plain(part) for key, part in asdict(value).items()}
+    if isinstance(value, dict):
+        return {str(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    return value if isinstance(value, str | int | float | bool | None) else str(value)

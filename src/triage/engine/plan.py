@@ -1,0 +1,114 @@
+"""What is read, and in which order: what matters most first, and within that in the order of the disk.
+
+Nothing is dropped by class; system folders are only read later than a user's pictures.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+from triage.case.rows import PlannedEntry, StoredEntry
+from triage.evidence.entry import HOLE, Entry, EntryFlag, EntryType, FileSystem
+from triage.evidence.source import physical_offset
+
+APPLICATION_DATA: Final = 0
+USER_MEDIA: Final = 1
+USER_FILES: Final = 2
+OTHER: Final = 3
+SYSTEM: Final = 4
+
+CLASS_NAMES: Final = ("application data", "user media", "user files", "other files", "system files")
+
+_MEDIA: Final = frozenset(
+    "jpg jpeg jpe jfif png gif bmp webp heic heif avif tif tiff dng cr2 nef arw "
+    "mp4 m4v mov avi mkv webm 3gp 3g2 wmv flv mpg mpeg mts ts vob".split()
+)
+# First folders of a path, in lower case, with _ for a space.
+_SYSTEM: Final = frozenset(
+    "windows winnt applications system usr lib lib64 bin sbin boot proc sys $extend "
+    "program_files program_files_(x86) system_volume_information".split()
+)
+_USERS: Final = frozenset(
+    "users home root media sdcard storage data $recycle.bin recycler documents_and_settings".split()
+)
+_STORE_FOLDER: Final = re.compile(
+    r"/appdata/|/application support/|/data/data/|/\.config/|/\.mozilla/|/containers/|/messages/|/databases/"
+)
+_STORE_FILE: Final = re.compile(
+    r"(?:^|/)(?:history|cookies|web data|login data|[^/]*\.(?:db|sqlite|sqlite3|sqlitedb|storedata|ldb|plist"
+    r"|crypt1[245]|realm|dat|met|torrent))(?:-wal|-journal)?$"
+)
+_RECYCLE_INDEX: Final = re.compile(r"^/\$recycle\.bin/[^/]+/\$i[^/]*$|^/recycler/[^/]+/info2$")
+
+
+def priority(path: str) -> int:
+    """Priority class of a path, 0 first.
+
+    >>> priority("/Users/Amani/Pictures/a.JPG"), priority("/Windows/Web/a.jpg"), priority("/notes.txt")
+    (1, 4, 3)
+    """
+    low = path.lower()
+    top = low.split("/", 2)[1].replace(" ", "_") if "/" in low else ""
+    if top in _SYSTEM or (top.startswith("$") and top not in _USERS):
+        return SYSTEM
+    if _RECYCLE_INDEX.match(low) or (_STORE_FOLDER.search(low) and _STORE_FILE.search(low)):
+        return APPLICATION_DATA
+    if low.rpartition(".")[2] in _MEDIA:
+        return USER_MEDIA
+    return USER_FILES if top in _USERS else OTHER
+
+
+def wanted(entry: Entry) -> bool:
+    """Whether this entry has content of its own that can be read."""
+    if entry.type != EntryType.FILE:
+        return False
+    return not entry.flags & (EntryFlag.REALLOCATED | EntryFlag.NO_CONTENT)
+
+
+def plan_entry(file_system: FileSystem, entry: Entry) -> PlannedEntry:
+    """An entry with its place in the reading order."""
+    physical = -1
+    if entry.extents and file_system.source is not None:
+        first = next((extent.offset for extent in entry.extents if extent.offset != HOLE), HOLE)
+        if first != HOLE:
+            physical = physical_offset(file_system.source, first)
+    return PlannedEntry(file_system.locator.volume, entry, priority(entry.path), physical, wanted(entry))
+
+
+class WorkItem(NamedTuple):
+    """One entry to examine, with the entries beside it that a plugin has asked for, by name.
+
+    ``without`` are plugin ids that are not run on it, each with the reason (a crash or time-out before).
+    """
+
+    stored: StoredEntry
+    companions: tuple[tuple[str, StoredEntry], ...] = ()
+    without: tuple[tuple[str, str, str], ...] = ()
+
+
+class Batch(NamedTuple):
+    """Neighbouring work for one worker; ``bytes`` is the sum of sizes; ``alone``: nothing runs beside it."""
+
+    items: tuple[WorkItem, ...]
+    bytes: int
+    alone: bool = False
+
+
+BATCH_BYTES: Final = 8 << 20
+BATCH_FILES: Final = 256
+FIRST_BATCH_FILES: Final = 16
+"""The first batches are small, so that the first hits do not wait for a full one."""
+
+
+def batches(items: Iterable[WorkItem]) -> Iterator[Batch]:
+    """Cut the reading order into batches of a few MiB."""
+    taken: list[WorkItem] = []
+    size, most = 0, FIRST_BATCH_FILES
+    for item in items:
+        taken.append(item)
+        size += item.stored.entry.size
+        if size >= BATCH_BYTES or len(taken) >= most:
+            yield Batch(tuple(taken), size)
+            taken, size, most = [], 0, min(most * 2, BATCH_FILES)
+    if taken:
+        yield Batch(tuple(taken), size)

@@ -1,0 +1,35 @@
+"""What a scan does: a profile is the set of choices that a user makes with one word."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from triage.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Choices of one kind of scan. ``window`` is the size in bytes of a piece of content during the single read."""
+
+    name: str
+    digests: tuple[str, ...] = ("md5", "sha1", "sha256")
+    digest_raw_media: bool = False
+    """Also digest media that carry no stored digest to compare with (raw images)."""
+    window: int = 16 << 20
+
+
+PROFILES: Final = {
+    "triage": Profile("triage"),
+    "full": Profile("full", digest_raw_media=True),
+}
+
+
+def profile(name: str) -> Profile:
+    """The profile called ``name``.
+
+    Raises:
+        UsageError: there is none.
+    """
+    try:
+        return PROFILES[name]
+    except KeyError:
+        raise UsageError(f"no profile is called {name!r}; there are: {', '.join(PROFILES)}") from None

@@ -1,0 +1,162 @@
+"""Reading the files that evidence lies in.
+
+Files are read at positions (``pread``) and not mapped: a mapped file that shrinks or lies on failing media kills the
+process with SIGBUS, where a read fails with an error that can be told. Measured on chunks of an E01, the two differ by
+less than 3 µs per read, a tenth of what inflating the chunk costs.
+"""
+
+import errno
+import os
+import sys
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from triage.errors import EvidenceError
+from triage.evidence.source import ByteSource, UnreadableBytes
+
+MAX_OPEN: Final = 128
+"""Files that one set keeps open; old acquisitions have thousands of segments of the size of a CD."""
+SECTOR: Final = 512
+MAX_BAD_SECTORS: Final = 64
+"""Consecutive bad sectors that one failed read looks for; the next read continues behind them."""
+
+
+class FileSet:
+    """Read access to some files by index. Each process and each thread needs one of its own."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self.paths = tuple(paths)
+        self.sizes = tuple(_size(path) for path in self.paths)
+        self._handles: OrderedDict[int, BinaryIO] = OrderedDict()
+
+    def read(self, index: int, offset: int, length: int) -> bytes:
+        """At most ``length`` bytes of file ``index``; fewer where it ends.
+
+        Raises:
+            UnreadableBytes: the operating system reports an error; the range counts from the start of that file.
+        """
+        handle = self._handles.get(index) or self._open(index)
+        try:
+            return read_exactly(handle, offset, length)
+        except OSError as problem:
+            raise bad_sectors(self.paths[index], handle, offset, length, problem) from problem
+
+    def close(self) -> None:
+        """Close all files."""
+        for handle in self._handles.values():
+            handle.close()
+        self._handles.clear()
+
+    def _open(self, index: int) -> BinaryIO:
+        if len(self._handles) >= MAX_OPEN:
+            self._handles.popitem(last=False)[1].close()
+        handle = self._handles[index] = open_read_only(self.paths[index])
+        return handle
+
+
+def open_read_only(path: Path) -> BinaryIO:
+    """Open ``path`` for reading without a buffer.
+
+    Raises:
+        EvidenceError: it cannot be opened.
+    """
+    try:
+        return path.open("rb", buffering=0)
+    except OSError as problem:
+        raise EvidenceError(f"{path}: cannot be opened: {problem.strerror}") from problem
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError as problem:
+        raise EvidenceError(f"{path}: cannot be opened: {problem.strerror}") from problem
+
+
+def read_exactly(handle: BinaryIO, offset: int, length: int) -> bytes:
+    """Read at a position until ``length`` bytes are there or the file ends.
+
+    Raises:
+        OSError: as the operating system reports.
+    """
+    data = _read_once(handle, offset, length)
+    if len(data) == length or not data:
+        return data
+    parts = [data]
+    got = len(data)
+    while got < length:
+        data = _read_once(handle, offset + got, length - got)
+        if not data:
+            break
+        parts.append(data)
+        got += len(data)
+    return b"".join(parts)
+
+
+def _read_once(handle: BinaryIO, offset: int, length: int) -> bytes:
+    if sys.platform == "win32":
+        handle.seek(offset)
+        return handle.read(length)
+    return os.pread(handle.fileno(), length, offset)
+
+
+def bad_sectors(
+    path: Path, handle: BinaryIO, offset: int, length: int, problem: OSError, step: int = SECTOR
+) -> UnreadableBytes:
+    """Narrow a failed read down to its first run of bad sectors (of ``step`` bytes, aligned)."""
+    if problem.errno not in (errno.EIO, errno.ENODATA, errno.EILSEQ):
+        return UnreadableBytes(f"{path.name}: cannot be read at {offset}: {problem.strerror}", offset, length)
+    first = _first_bad(handle, offset - offset % step, offset + length, step)
+    end = first + step
+    while end < offset + length and end - first < MAX_BAD_SECTORS * step and not _readable(handle, end, step):
+        end += step
+    start, end = max(first, offset), min(end, offset + length)
+    return UnreadableBytes(
+        f"{path.name}: bytes {start} to {end - 1} cannot be read: {problem.strerror}", start, end - start
+    )
+
+
+def _first_bad(handle: BinaryIO, start: int, end: int, step: int) -> int:
+    while end - start > step:
+        middle = start + (end - start) // 2 // step * step
+        if middle == start:
+            middle += step
+        if _readable(handle, start, middle - start):
+            start = middle
+        else:
+            end = middle
+    return start
+
+
+def _readable(handle: BinaryIO, offset: int, length: int) -> bool:
+    try:
+        read_exactly(handle, offset, length)
+    except OSError:
+        return False
+    return True
+
+
+class FileSource(ByteSource):
+    """One file, whatever it holds."""
+
+    def __init__(self, path: Path) -> None:
+        self._files = FileSet([path])
+        self.path = path
+        self.size = self._files.sizes[0]
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """See `ByteSource.read_at`."""
+        length = min(length, self.size - offset)
+        if length <= 0:
+            return b""
+        data = self._files.read(0, offset, length)
+        if len(data) < length:
+            lost = offset + len(data)
+            raise UnreadableBytes(f"{self.path.name}: the file became shorter than it was", lost, length - len(data))
+        return data
+
+    def close(self) -> None:
+        """See `ByteSource.close`."""
+        self._files.close()

@@ -1,0 +1,30 @@
+"""Bounded inflating of zlib streams (RFC 1950) with ISA-L."""
+
+from typing import Final, NamedTuple, cast
+
+from isal import isal_zlib
+
+_FAULT: Final = cast("type[Exception]", isal_zlib.error)  # its stub declares an instance
+
+
+class Inflated(NamedTuple):
+    """What a stream yields: the data, how many stored bytes it took, and what is wrong with it (empty: nothing)."""
+
+    data: bytes
+    used: int
+    fault: str
+
+
+def inflate(stored: bytes, limit: int) -> Inflated:
+    """Inflate the stream at the start of ``stored``, whose checksum must match; never yields more than ``limit`` bytes.
+
+    What comes before a fault is dropped: nobody vouches for it.
+    """
+    inflater = isal_zlib.decompressobj()
+    try:
+        data = inflater.decompress(stored, limit)
+    except _FAULT as problem:
+        return Inflated(b"", 0, f"it cannot be inflated ({problem})")
+    if not inflater.eof:
+        return Inflated(b"", 0, "its compressed data is incomplete or too long")
+    return Inflated(data, len(stored) - len(inflater.unused_data), "")
