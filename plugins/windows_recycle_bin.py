@@ -59,12 +59,12 @@ def _info2(file: File, data: bytes) -> Iterator[RecycledFile]:
         record = data[at : at + length]
         index, drive, deleted, size = struct.unpack_from("<IIQI", record, 260)
         path = _path(record[280:800]) if length == 800 else _ansi_path(record[:260])
-        _, dot, extension = path.rpartition("\\")[2].rpartition(".") if isinstance(path, str) else ("", "", "")
+        stem, dot, extension = path.rpartition("\\")[2].rpartition(".") if isinstance(path, str) else ("", "", "")
         letter = chr(ord("a") + drive) if drive < 26 else "?"
         yield RecycledFile(
             source=file.locator.at(at),
             original_path=path,
-            content_path=f"{folder}/D{letter}{index}{dot}{extension}",
+            content_path=f"{folder}/D{letter}{index}{dot + extension if stem else ''}",
             size=size,
             deleted=filetime(deleted),
             owner=_owner(file.path),

@@ -14,10 +14,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from triage.case.rows import FileResult
+from triage.engine.host import PluginHost, Subject
 from triage.engine.match import PathMatcher, TypeMatcher
+from triage.engine.profile import profile
 from triage.engine.sniff import sniff
 from triage.errors import SkipFile
 from triage.evidence.database import open_database
+from triage.evidence.entry import Entry, EntryFlag, EntryType
 from triage.evidence.source import ByteSource, MemorySource
 from triage.locator import Locator
 from triage.plugin import File, Parser, Plugin, Scanner, SqliteParser, Window, WindowScanner
@@ -110,6 +114,21 @@ def run_plugin(plugin: Plugin, file: MemoryFile, window: int = WINDOW) -> list[R
     if isinstance(plugin, SqliteParser):
         return list(_rows(plugin, file))
     raise TypeError(f"{plugin.id} is no kind of plugin that is known here")
+
+
+def examine_file(plugin: Plugin, file: MemoryFile) -> FileResult:
+    """What a scan would store of this file with this one plugin: outcome letter, records, notices, type and digests.
+
+    The filter is asked, and whatever the plugin raises becomes an outcome and a notice, as in a real scan.
+    """
+    folder = file.path.rpartition("/")[0]
+    beside = {name: _subject(plugin_file(f"{folder}/{name}", content)) for name, content in file.companions.items()}
+    return PluginHost([plugin], profile("triage"), lambda size, step: None).examine(_subject(file), beside)
+
+
+def _subject(file: MemoryFile) -> Subject:
+    entry = Entry(file.path, EntryType.FILE, "1", file.size, int(EntryFlag.DELETED) if file.deleted else 0)
+    return Subject(1, entry, file.locator, lambda: MemorySource(file.content))
 
 
 def _windows(plugin: WindowScanner, file: MemoryFile, window: int) -> Iterator[Window]:

@@ -160,7 +160,7 @@ CLOCKS: Final[dict[str, Clock]] = {
     "ext3": Clock("utc", SECOND, SECOND, SECOND, 0),
     "ext4": _UTC_NS,
     "hfs+": _UTC_S,
-    "iso9660": _UTC_S,
+    "iso9660": Clock("local", 0, 0, 0, SECOND),  # TSK drops the offset that is stored with the wall clock
     "ufs": _UTC_NS,
     "apfs": _UTC_NS,
     "xfs": _UTC_NS,

@@ -124,7 +124,7 @@ def results(store: CaseStore) -> list[FileResult]:
         digests = {"md5": f"{stored.id:032x}"[-32:], "sha1": f"{stored.id:040x}"[-40:], "sha256": f"{stored.id:064x}"}
         found, outcomes = _found(stored.entry.path, place)
         doubts = ()
-        if stored.entry.path.endswith("calc\"!A1.csv"):
+        if stored.entry.path.endswith('calc"!A1.csv'):
             doubts = (notice(NoticeKind.FAILED, place, "row 3: <img src=x onerror=alert(1)>", "browser.chromium"),)
         kind = "image/jpeg" if stored.entry.path.lower().endswith(".jpg") else "application/octet-stream"
         made.append(FileResult(stored.id, "done", stored.entry.size, kind, digests, outcomes, found, doubts))
@@ -144,6 +144,8 @@ def _found(path: str, place: Locator) -> tuple[tuple[Found, ...], str]:
     if "script" in name:
         hit = _hit(place.at(512), Grade.INDICATOR, '"<script>" at 512', "", name="test_rule", tags=("Markup",))
         return (Found("yara.scan", hit),), "0-0F"
+    if "\u202e" in name or "\n" in name or LONG_NAME in name:
+        return (Found("hash.known", _hit(place, Grade.NEAR, "pdq distance 30 of 256, threshold 31", "pdq")),), "F-00"
     if name.startswith("="):
         return (Found("hash.known", _hit(place, Grade.PARTIAL, "first block md5 4567", "md5")),), "F-X0"
     return (), "0-S0"

@@ -388,3 +388,16 @@ def test_what_mkfs_puts_in_is_what_comes_out(
     assert hashlib.md5(read(content(system, large))).hexdigest() == digest
     assert hashlib.md5(read(system.open(large))).hexdigest() == digest
     assert {read(content(system, e)) for path, e in found.items() if path.startswith("/many/")} == {b"a few words"}
+
+
+def test_a_walk_that_asks_for_more_than_a_sound_volume_ends_with_one_notice(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = Image()
+    image.directory(ROOT, {b"%02d" % n: 70 + n for n in range(15)})
+    for number in range(70, 85):
+        image.file(number, [], 0)
+    monkeypatch.setattr("triage.evidence.xfs._BUDGET_FLOOR", 10 * INODE)
+    monkeypatch.setattr("triage.evidence.xfs._BUDGET_SHARE", 0)
+    entries, notices = walk(image.open())
+
+    assert len(entries) == 9
+    assert [n.kind for n in notices] == [NoticeKind.LIMIT]

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 TRIAGE = [sys.executable, "-m", "triage"]
-CALLS = "open,openat,openat2,creat,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat,truncate,ftruncate,link,linkat"
+CALLS = (
+    "open,openat,openat2,creat,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat,truncate,ftruncate,link,linkat"
+)
 CALLS += ",symlink,symlinkat,chmod,fchmodat,chown,fchownat,utimensat,utime,utimes,futimesat,setxattr,lsetxattr,removexattr,mknod,mknodat,mount"
 
 
@@ -93,9 +95,7 @@ def test_a_whole_scan_of_a_folder_opens_it_for_reading_only(
     assert state(phone_folder) == before
 
 
-def test_looking_without_a_case_leaves_no_trace(
-    tmp_path: Path, image_folder: Path, tool: Callable[[str], str]
-) -> None:
+def test_looking_without_a_case_leaves_no_trace(tmp_path: Path, image_folder: Path, tool: Callable[[str], str]) -> None:
     before = state(image_folder)
     for verb in (["info"], ["ls"], ["ls", "--format", "bodyfile"]):
         command = [*TRIAGE, verb[0], str(image_folder / "laptop.E01"), *verb[1:]]

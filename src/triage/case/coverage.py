@@ -1,6 +1,7 @@
 """What was examined and what was not, counted out of the store."""
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Final
 
 from triage.case.reader import CaseReader
@@ -64,3 +65,11 @@ def _plugins(store: CaseReader) -> tuple[PluginCoverage, ...]:
         PluginCoverage(plugin, {outcome: counter[outcome] for outcome in Outcome})
         for plugin, counter in zip(ids, counts, strict=True)
     )
+
+
+def type_counts(store: CaseReader) -> Iterator[tuple[str, str, int]]:
+    """How many files of each MIME type were read, by evidence label and type."""
+    sql = """SELECT evidence.label, content.type, count(*) FROM content
+             JOIN entry ON entry.id = content.entry JOIN evidence ON evidence.id = entry.evidence
+             GROUP BY evidence.id, content.type ORDER BY evidence.id, content.type"""
+    yield from store.rows(sql)

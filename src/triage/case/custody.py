@@ -7,9 +7,9 @@ The chain shows that the log is whole and unchanged *as far as the last digest i
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from triage.case.rows import Json, canonical
 from triage.errors import IntegrityError
@@ -33,7 +33,7 @@ class CustodyEntry(NamedTuple):
     at_ns: int
     operator: str
     action: str
-    detail: Json
+    detail: dict[str, Any]
     previous: str
     digest: str
 
@@ -53,7 +53,7 @@ class CustodyLog:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
 
-    def append(self, action: str, detail: Json, at_ns: int, operator: str) -> str:
+    def append(self, action: str, detail: Mapping[str, Json], at_ns: int, operator: str) -> str:
         """Add an entry (``detail`` is JSON data) and return its digest. ``at_ns`` is UTC."""
         own = not self._db.in_transaction
         if own:
@@ -129,7 +129,15 @@ def file_digest(path: Path) -> str:
     return digest.hexdigest()
 
 
-def record_written(log: CustodyLog, action: str, case: Path, folder: Path, at_ns: int, operator: str) -> str:
-    """Log that ``folder`` of the case (``report``, ``exports``) was written, with the digest of every file in it."""
+def record_written(
+    log: CustodyLog, action: str, case: Path, folder: Path, at_ns: int, operator: str, provenance: str = ""
+) -> str:
+    """Log that ``folder`` of the case (``report``, ``exports``) was written, with the digest of every file in it.
+
+    ``provenance`` is `triage.case.digest.provenance_digest` at that moment.
+    """
     place = folder.relative_to(case).as_posix() if folder.is_relative_to(case) else str(folder)
-    return log.append(action, {"folder": place, "files": dict(file_digests(folder))}, at_ns, operator)
+    detail: dict[str, Json] = {"folder": place, "files": file_digests(folder)}
+    if provenance:
+        detail["provenance digest"] = provenance
+    return log.append(action, detail, at_ns, operator)

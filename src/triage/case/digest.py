@@ -32,6 +32,14 @@ def content_digest(store: CaseReader) -> str:
     return digest.hexdigest()
 
 
+def provenance_digest(store: CaseReader) -> str:
+    """SHA-256 (hex) over the manifest and the digests computed over media: what `content_digest` leaves out."""
+    computed = [
+        list(row) for row in store.rows("SELECT label, computed_digests, digest_note FROM evidence ORDER BY id")
+    ]
+    return hashlib.sha256(canonical([store.manifest(), computed]).encode("ascii")).hexdigest()
+
+
 def _lines(store: CaseReader) -> Iterator[str]:
     for sql in _QUERIES:
         for row in store.rows(sql):

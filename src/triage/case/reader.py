@@ -191,7 +191,9 @@ class CaseReader:
 
     def _read(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Any]:
         try:
-            yield from self._db.execute(sql, values)
+            # Not `yield from`: that closes the cursor when the generator is dropped, which may be after the store.
+            for row in self._db.execute(sql, values):  # noqa: UP028
+                yield row
         except sqlite3.OperationalError as error:
             raise CaseError(f"{self.folder}: the case store cannot be read: {error}") from error
         except sqlite3.DatabaseError as error:

@@ -124,7 +124,7 @@ def ls(
                 sys.stdout.writelines(line + "\n" for line in bodyfile_lines("", prefix, entry))
     else:
         rows = (row for system in systems for row in _rows(system, doubts))
-        shown = ("volume", "address", "type", "deleted", "size", "modified", "path", "stream")
+        shown = ("volume", "address", "type", "deleted", "size", "modified", "stream", "path")
         write_rows("entries", rows, Format(form.value), shown)
     doubts.end()
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -16,6 +16,7 @@ from triage.report.writing import write_csv, write_jsonl
 
 _PAGE = 500
 """Rows per table: columns are fitted to so many, so that a million rows neither wait nor fill the memory."""
+_WIDEST = 40
 
 
 def write_rows(listing: str, rows: Iterable[Row], form: Format, shown: Sequence[str]) -> int:
@@ -31,20 +32,41 @@ def write_rows(listing: str, rows: Iterable[Row], form: Format, shown: Sequence[
 
 
 def _write_tables(rows: Iterable[Row], shown: Sequence[str]) -> int:
-    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    write = _write_table if sys.stdout.isatty() else _write_lines
     iterator, count = iter(rows), 0
     while page := list(islice(iterator, _PAGE)):
-        table = Table(box=box.SIMPLE_HEAD, show_header=True, pad_edge=False)
-        for name in shown:
-            numeric = all(isinstance(row[name], int) or row[name] is None for row in page)
-            table.add_column(name.replace("_", " "), justify="right" if numeric else "left", overflow="fold")
-        for row in page:
-            table.add_row(*(Text(_cell(row[name])) for name in shown))
-        console.print(table)
+        write(page, shown)
         count += len(page)
     if not count:
-        console.print("none")
+        sys.stdout.write("none\n")
     return count
+
+
+def _write_table(page: list[Row], shown: Sequence[str]) -> None:
+    table = Table(box=box.SIMPLE_HEAD, show_header=True, pad_edge=False)
+    used = [name for name in shown if any(row[name] not in ("", None, False, []) for row in page)]
+    for name in used:
+        # The widest texts give way first; short columns stay whole.
+        fixed = name not in ("path", "message", "detail", "description", "error", "module")
+        justify: JustifyMethod = "right" if _is_numeric(page, name) else "left"
+        table.add_column(name.replace("_", " "), justify=justify, overflow="fold", no_wrap=fixed)
+    for row in page:
+        table.add_row(*(Text(_cell(row[name])) for name in used))
+    Console(highlight=False).print(table)
+
+
+def _write_lines(page: list[Row], shown: Sequence[str]) -> None:
+    """One line a row, for pipes and files: columns in step as far as that costs no room."""
+    cells = [[name.replace("_", " ") for name in shown], *([_cell(row[name]) for name in shown] for row in page)]
+    widths = [min(_WIDEST, max(len(line[n]) for line in cells)) for n in range(len(shown))]
+    numeric = [_is_numeric(page, name) for name in shown]
+    for line in cells:
+        padded = (c.rjust(w) if right else c.ljust(w) for c, w, right in zip(line, widths, numeric, strict=True))
+        sys.stdout.write("  ".join(padded).rstrip() + "\n")
+
+
+def _is_numeric(page: list[Row], name: str) -> bool:
+    return all(isinstance(row[name], int) or row[name] is None for row in page)
 
 
 def _cell(value: Value) -> str:

@@ -48,7 +48,7 @@ def register(app: typer.Typer) -> None:
 
 def hits(case: CasePath, form: FormatOption = Format.TABLE) -> None:
     """List hits, strongest grade first."""
-    shown = ("grade", "name", "category", "path", "stream", "deleted", "detail")
+    shown = ("grade", "name", "category", "deleted", "detail", "stream", "path")
     _list(case, "hits", listings.hit_rows, form, shown)
 
 
@@ -74,7 +74,7 @@ def timeline(
 
 def notices(case: CasePath, form: FormatOption = Format.TABLE) -> None:
     """List what could not be examined, and why."""
-    _list(case, "notices", listings.notice_rows, form, ("kind", "message", "volume", "path", "origin"))
+    _list(case, "notices", listings.notice_rows, form, ("kind", "origin", "message", "volume", "path"))
 
 
 def coverage(case: CasePath, form: FormatOption = Format.TABLE) -> None:

@@ -20,6 +20,7 @@ from triage.engine.manifest import check_same_scan, describe_scan, file_states
 from triage.engine.match import PathMatcher
 from triage.engine.plan import WorkItem, batches, plan_entry
 from triage.engine.request import Progress, ScanRequest
+from triage.engine.scope import scope_notices
 from triage.errors import COMPLETE, INCOMPLETE, UsageError
 from triage.evidence.entry import Entry, Evidence, FileSystem
 from triage.evidence.integrity import MediaDigest
@@ -123,6 +124,7 @@ class _Scan:
             dispatcher.stop()
         self._scratch.rmdir()
         self._compare_states(before, paths)
+        self._notices(list(scope_notices(self._store)))
         self._stage("finished")
         code = INCOMPLETE if self._incomplete() else COMPLETE
         self._log(custody.SCAN_FINISHED, {"exit code": code, "content digest": content_digest(store)})

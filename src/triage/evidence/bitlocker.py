@@ -43,7 +43,7 @@ Attempt = tuple[str, str]
 
 
 def detect(source: ByteSource, locator: Locator, options: OpenOptions) -> Layout | None:
-    """The BitLocker volume at the start of ``source``: unlocked by a key of ``options`` (or its own clear key), else locked."""
+    """The BitLocker volume at the start of ``source``: unlocked by a given key or its own clear key, else locked."""
     head = source.read_at(0, 512)
     if not (head[3:11] == b"-FVE-FS-" or (head[3:11] == b"MSWIN4.1" and head[424:440] == _TO_GO)):
         return None

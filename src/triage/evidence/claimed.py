@@ -1,7 +1,7 @@
 """How large a file system says that it is, read from its own superblock or boot sector.
 
-References: Linux ``fs/ext4/ext4.h`` and ``fs/xfs/libxfs/xfs_format.h``; Microsoft "FAT: General Overview of On-Disk Format" 1.03 and "exFAT file
-system specification"; Apple TN1150 (HFS+).
+References: Linux ``fs/ext4/ext4.h`` and ``fs/xfs/libxfs/xfs_format.h``; Microsoft "FAT: General Overview of On-Disk
+Format" 1.03 and "exFAT file system specification"; Apple TN1150 (HFS+).
 """
 
 import struct
@@ -45,7 +45,7 @@ def _boot_sector(head: bytes, kind: str) -> int:
     (sector,) = struct.unpack_from("<H", head, 11)
     if kind == "ntfs":
         (sectors,) = struct.unpack_from("<Q", head, 40)
-        return int((sectors + 1) * sector)  # the copy of the boot sector behind it is not counted
+        return int(sectors * sector)
     (small,) = struct.unpack_from("<H", head, 19)
     (large,) = struct.unpack_from("<I", head, 32)
     return int((small or large) * sector)

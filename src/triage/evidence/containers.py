@@ -11,7 +11,7 @@ from triage.evidence.device import is_device, open_device
 from triage.evidence.entry import Keys
 from triage.evidence.ewf import open_ewf
 from triage.evidence.ewf_lib import open_ewf2
-from triage.evidence.files import open_read_only, read_exactly
+from triage.evidence.files import OpenFile, read_exactly
 from triage.evidence.raw import open_raw
 from triage.evidence.virtual import open_apple, open_qcow_disk, open_vhd, open_vmdk_disk, refuse_unread
 
@@ -59,7 +59,7 @@ def _candidate(path: Path) -> Candidate:
         raise EvidenceError(f"{path}: neither a regular file nor a block device")
     if status.st_size == 0:
         raise EvidenceError(f"{path}: the file is empty")
-    with open_read_only(path) as handle:
+    with OpenFile(path) as handle:
         try:
             head = read_exactly(handle, 0, _HEAD)
             tail = read_exactly(handle, max(0, status.st_size - _TAIL), _TAIL)

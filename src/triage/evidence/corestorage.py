@@ -1,8 +1,8 @@
 """CoreStorage with FileVault 2, through libfvde. The only module that touches pyfvde.
 
-The physical volume header has the signature ``CS`` at offset 88, version 1 or 2 at offset 8 and its own UUID at offset 304, encryption method at 172
-(2: AES-XTS). A logical volume over several physical volumes (Fusion Drive) is put together when all were seen.
-Reference: libyal, FileVault Drive Encryption (FVDE) format.
+The physical volume header has the signature ``CS`` at offset 88, version 1 or 2 at offset 8 and its own UUID at
+offset 304, encryption method at 172 (2: AES-XTS). A logical volume over several physical volumes (Fusion Drive) is
+put together when all were seen. Reference: libyal, FileVault Drive Encryption (FVDE) format.
 """
 
 import struct
@@ -26,7 +26,7 @@ _MAX_LOGICAL: Final = 64
 
 
 def detect(source: ByteSource, _locator: Locator, options: OpenOptions) -> Layout | None:
-    """The CoreStorage physical volume at the start of ``source``; its logical volumes are opened when all of the evidence was seen."""
+    """The CoreStorage physical volume at the start of ``source``; its group is opened when all evidence was seen."""
     head = source.read_at(0, 512)
     if len(head) < 512 or head[88:90] != b"CS" or struct.unpack_from("<H", head, 8)[0] not in (1, 2):
         return None

@@ -10,6 +10,7 @@ Formats: https://www.sqlite.org/fileformat2.html, https://www.sqlite.org/walform
 https://www.sqlite.org/security.html.
 """
 
+import hashlib
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
@@ -67,7 +68,7 @@ class Database:
         self._main = main
         self._live = live
         self._log = log
-        self._locator = locator
+        self._place = (locator.evidence, locator.volume, locator.path, locator.address, locator.stream)
         self._lost = lost
 
     def rows(self, query: str, table: str, row_id: str) -> Iterator[DatabaseRow]:
@@ -101,8 +102,9 @@ class Database:
         before = self._contents(query)
         now: set[int] = set()
         for row in self._read(self._live, query):
-            now.add(_content(row))
-            marked = before is not None and _content(row) not in before
+            content = _content(row)
+            now.add(content)
+            marked = before is not None and content not in before
             yield self._at(row, f"{table} {self._log}" if marked else table, row_id)
         if before is None or before <= now:
             return
@@ -144,7 +146,7 @@ class Database:
             number = row[row_id]
         except IndexError as error:
             raise ValueError(f"the query has no column {row_id!r} to number its rows with") from error
-        return DatabaseRow(row, self._locator.at_row(part, number if isinstance(number, int) else -1))
+        return DatabaseRow(row, Locator(*self._place, part, number if isinstance(number, int) else -1))
 
 
 @contextmanager
@@ -241,7 +243,8 @@ def _text(stored: bytes) -> str:
 
 def _content(row: sqlite3.Row) -> int:
     """A number that stands for all values of a row; 64 bits are enough to compare two states of one table."""
-    return hash(tuple(row))
+    values = repr(tuple(row)).encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(values, digest_size=8).digest(), "big")
 
 
 def _budget() -> Callable[[], int]:

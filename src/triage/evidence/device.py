@@ -8,12 +8,12 @@ import os
 import stat
 import sys
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 from triage.errors import EvidenceError, UnsupportedEvidence
 from triage.evidence.container import Container, Doubt
 from triage.evidence.filelike import BlockSource
-from triage.evidence.files import bad_sectors, open_read_only, read_exactly
+from triage.evidence.files import OpenFile, bad_sectors, read_exactly
 from triage.evidence.source import UnreadableBytes
 from triage.notices import NoticeKind
 
@@ -37,7 +37,7 @@ def is_device(path: Path) -> bool:
 class DeviceSource(BlockSource):
     """The bytes of an open device; ``sector`` is its logical sector size in bytes."""
 
-    def __init__(self, path: Path, handle: BinaryIO, size: int, sector: int) -> None:
+    def __init__(self, path: Path, handle: OpenFile, size: int, sector: int) -> None:
         super().__init__(size, max(_BLOCK, sector), granule=sector)
         self.path = path
         self.sector = sector
@@ -67,11 +67,11 @@ def open_device(path: Path) -> Container:
     """
     if sys.platform != "linux":
         raise UnsupportedEvidence(f"{path}: devices are read on Linux only; make an image of it first")
-    handle = open_read_only(path)
+    handle = OpenFile(path)
     try:
         sector = _ask(handle, _LOGICAL_SECTOR)
         protected = bool(_ask(handle, _READ_ONLY))
-        size = handle.seek(0, os.SEEK_END)
+        size = os.lseek(handle.descriptor, 0, os.SEEK_END)
     except OSError as problem:
         handle.close()
         raise EvidenceError(f"{path}: the kernel does not tell its size: {problem.strerror}") from problem
@@ -88,10 +88,10 @@ def open_device(path: Path) -> Container:
     return Container("device", DeviceSource(path, handle, size, sector), (path,), facts=facts, notices=tuple(doubts))
 
 
-def _ask(handle: BinaryIO, request: int) -> int:
+def _ask(handle: OpenFile, request: int) -> int:
     """The 32-bit answer of a Linux block device to an ioctl."""
     if sys.platform == "linux":
         from fcntl import ioctl
 
-        return int.from_bytes(ioctl(handle.fileno(), request, bytes(4))[:4], sys.byteorder)
+        return int.from_bytes(ioctl(handle.descriptor, request, bytes(4))[:4], sys.byteorder)
     return 0

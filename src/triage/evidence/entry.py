@@ -1,9 +1,11 @@
 """What evidence is made of: volumes, file systems in them, and entries in those."""
 
 from abc import ABC, abstractmethod
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntFlag
+from itertools import accumulate
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
@@ -140,19 +142,21 @@ class ExtentSource(ByteSource):
     def __init__(self, source: ByteSource, extents: Sequence[Extent]) -> None:
         self._source = source
         self._extents = extents
-        self.size = sum(extent.length for extent in extents)
+        ends = list(accumulate((extent.length for extent in extents), initial=0))
+        self._starts = ends[:-1]
+        self.size = ends[-1]
 
     def read_at(self, offset: int, length: int) -> bytes:
         """See `ByteSource.read_at`."""
         parts: list[bytes] = []
-        start, end = 0, offset + length
-        for at, run in self._extents:
+        end = offset + length
+        for index in range(max(0, bisect_right(self._starts, offset) - 1), len(self._starts)):
+            start, (at, run) = self._starts[index], self._extents[index]
             if start >= end:
                 break
             first, last = max(offset, start), min(end, start + run)
             if first < last:
                 parts.append(bytes(last - first) if at == HOLE else self._run(at, start, first, last))
-            start += run
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _run(self, at: int, start: int, first: int, last: int) -> bytes:

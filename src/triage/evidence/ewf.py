@@ -66,6 +66,8 @@ def _open(paths: dict[int, Path], doubts: list[Doubt]) -> Container:
     placed, place_doubts = place(pieces, volume, complete=present[-1].ending == "done")
     source = EwfSource(files, volume, placed, volume.size)
     try:
+        if volume_doubts:
+            _confirm_geometry(source, paths[1])
         tail = _partial_sector(source, volume, placed)
         digests, digest_doubts = read_digests(files, present)
         facts, header_doubts = read_header_facts(files, present)
@@ -78,7 +80,19 @@ def _open(paths: dict[int, Path], doubts: list[Doubt]) -> Container:
     doubts += [doubt for segment in present for doubt in segment.doubts]
     doubts += [*volume_doubts, *reader.doubts, *place_doubts, *digest_doubts, *header_doubts, *error_doubts]
     doubts += [*_completeness(source, present[-1], files), *_acquisition(errors), *_tail(tail)]
+    if volume.chunks not in (source.chunks, -(-volume.size // volume.chunk_size)):
+        message = f"the volume section states {volume.chunks} chunks, its sectors make {source.chunks}"
+        doubts.append((NoticeKind.DAMAGED, f"{message}; the sectors are used"))
     return Container("ewf", source, files.paths, digests, facts, tuple(dict.fromkeys(doubts)))
+
+
+def _confirm_geometry(source: EwfSource, path: Path) -> None:
+    """Chunks of another size than a damaged volume section states would all be put in the wrong place."""
+    stored = len(source.stored_chunk(0))
+    if stored != min(source.chunk_size, source.size):
+        raise EvidenceError(
+            f"{path}: the volume section is damaged, and its chunks of {source.chunk_size} bytes have {stored}"
+        )
 
 
 def _of_one_set(files: FileSet, segments: list[Segment], doubts: list[Doubt]) -> list[Segment]:

@@ -13,7 +13,7 @@ from typing import Final
 
 from triage.errors import EvidenceError
 from triage.evidence.container import Doubt
-from triage.evidence.files import open_read_only, read_exactly
+from triage.evidence.files import OpenFile, read_exactly
 from triage.notices import NoticeKind
 
 _SUFFIX: Final = re.compile(r"([A-Z]X?)(\d\d|[A-Z][A-Z])")
@@ -73,7 +73,7 @@ def find_segments(path: Path, number_of: Callable[[bytes], int | None]) -> tuple
 
 
 def _header_number(path: Path, number_of: Callable[[bytes], int | None]) -> int | None:
-    with open_read_only(path) as handle:
+    with OpenFile(path) as handle:
         try:
             return number_of(read_exactly(handle, 0, 32))
         except OSError as problem:

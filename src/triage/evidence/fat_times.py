@@ -18,7 +18,9 @@ from triage.times import SECOND
 
 _ENTRY: Final = 32
 _FIRST: Final = 3
-_FAT_TIMES: Final = struct.Struct("<13xBHHH2xHH6x")  # tenths, created time and date, accessed date, modified time and date
+_FAT_TIMES: Final = struct.Struct(
+    "<13xBHHH2xHH6x"
+)  # tenths, created time and date, accessed date, modified time and date
 _EXFAT_TIMES: Final = struct.Struct("<8xIIIBB10x")  # created, modified, accessed; 10 ms steps of the first two
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -174,7 +174,8 @@ class LibrarySource(BlockSource):
             try:
                 data = self._reader.read_buffer_at_offset(length, offset)
             except OSError as error:
-                raise UnreadableBytes(f"{self._name} at {offset}: {str(error).partition('. ')[0]}", offset, length) from error
+                cause = str(error).partition(". ")[0]
+                raise UnreadableBytes(f"{self._name} at {offset}: {cause}", offset, length) from error
             if not data:
                 raise UnreadableBytes(f"{self._name} at {offset}: the library returns nothing", offset, length)
             parts.append(data)

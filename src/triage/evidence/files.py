@@ -11,7 +11,7 @@ import sys
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final, Protocol
 
 from triage.errors import EvidenceError
 from triage.evidence.source import ByteSource, UnreadableBytes
@@ -23,20 +23,90 @@ MAX_BAD_SECTORS: Final = 64
 """Consecutive bad sectors that one failed read looks for; the next read continues behind them."""
 
 
+class Opened(Protocol):
+    """Anything open with a descriptor: `OpenFile`, or a file object without a buffer."""
+
+    def fileno(self) -> int:
+        """The descriptor."""
+
+
+class OpenFile:
+    """A file or device that is open for reading, and for nothing else.
+
+    A descriptor and not a Python file object, because it may be dropped in a cycle of references, whose parts are
+    finalised in any order.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.descriptor = -1
+        try:
+            self.descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        except (OSError, ValueError) as problem:
+            reason = getattr(problem, "strerror", None) or problem
+            raise EvidenceError(f"{path}: cannot be opened: {reason}") from problem
+
+    def fileno(self) -> int:
+        """The descriptor, as file objects give it."""
+        return self.descriptor
+
+    def close(self) -> None:
+        """Close it; closing twice does no harm."""
+        descriptor, self.descriptor = self.descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    def __enter__(self) -> "OpenFile":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def read_exactly(handle: Opened, offset: int, length: int) -> bytes:
+    """Read at a position until ``length`` bytes are there or the file ends.
+
+    Raises:
+        OSError: as the operating system reports.
+    """
+    descriptor = handle.fileno()
+    data = _read_once(descriptor, offset, length)
+    if len(data) == length or not data:
+        return data
+    parts = [data]
+    got = len(data)
+    while got < length and (data := _read_once(descriptor, offset + got, length - got)):
+        parts.append(data)
+        got += len(data)
+    return b"".join(parts)
+
+
+def _read_once(descriptor: int, offset: int, length: int) -> bytes:
+    if sys.platform == "win32":
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        return os.read(descriptor, length)
+    return os.pread(descriptor, length, offset)
+
+
 class FileSet:
     """Read access to some files by index. Each process and each thread needs one of its own."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
+        self._handles: OrderedDict[int, OpenFile] = OrderedDict()
         self.paths = tuple(paths)
         self.sizes = tuple(_size(path) for path in self.paths)
-        self._handles: OrderedDict[int, BinaryIO] = OrderedDict()
 
     def read(self, index: int, offset: int, length: int) -> bytes:
-        """At most ``length`` bytes of file ``index``; fewer where it ends.
+        """At most ``length`` bytes of file ``index``; fewer where it ends, however absurd the numbers.
 
         Raises:
             UnreadableBytes: the operating system reports an error; the range counts from the start of that file.
         """
+        length = min(length, self.sizes[index] - offset)
+        if length <= 0 or offset < 0:
+            return b""
         handle = self._handles.get(index) or self._open(index)
         try:
             return read_exactly(handle, offset, length)
@@ -49,23 +119,11 @@ class FileSet:
             handle.close()
         self._handles.clear()
 
-    def _open(self, index: int) -> BinaryIO:
+    def _open(self, index: int) -> OpenFile:
         if len(self._handles) >= MAX_OPEN:
             self._handles.popitem(last=False)[1].close()
-        handle = self._handles[index] = open_read_only(self.paths[index])
+        handle = self._handles[index] = OpenFile(self.paths[index])
         return handle
-
-
-def open_read_only(path: Path) -> BinaryIO:
-    """Open ``path`` for reading without a buffer.
-
-    Raises:
-        EvidenceError: it cannot be opened.
-    """
-    try:
-        return path.open("rb", buffering=0)
-    except OSError as problem:
-        raise EvidenceError(f"{path}: cannot be opened: {problem.strerror}") from problem
 
 
 def _size(path: Path) -> int:
@@ -75,35 +133,8 @@ def _size(path: Path) -> int:
         raise EvidenceError(f"{path}: cannot be opened: {problem.strerror}") from problem
 
 
-def read_exactly(handle: BinaryIO, offset: int, length: int) -> bytes:
-    """Read at a position until ``length`` bytes are there or the file ends.
-
-    Raises:
-        OSError: as the operating system reports.
-    """
-    data = _read_once(handle, offset, length)
-    if len(data) == length or not data:
-        return data
-    parts = [data]
-    got = len(data)
-    while got < length:
-        data = _read_once(handle, offset + got, length - got)
-        if not data:
-            break
-        parts.append(data)
-        got += len(data)
-    return b"".join(parts)
-
-
-def _read_once(handle: BinaryIO, offset: int, length: int) -> bytes:
-    if sys.platform == "win32":
-        handle.seek(offset)
-        return handle.read(length)
-    return os.pread(handle.fileno(), length, offset)
-
-
 def bad_sectors(
-    path: Path, handle: BinaryIO, offset: int, length: int, problem: OSError, step: int = SECTOR
+    path: Path, handle: Opened, offset: int, length: int, problem: OSError, step: int = SECTOR
 ) -> UnreadableBytes:
     """Narrow a failed read down to its first run of bad sectors (of ``step`` bytes, aligned)."""
     if problem.errno not in (errno.EIO, errno.ENODATA, errno.EILSEQ):
@@ -118,7 +149,7 @@ def bad_sectors(
     )
 
 
-def _first_bad(handle: BinaryIO, start: int, end: int, step: int) -> int:
+def _first_bad(handle: Opened, start: int, end: int, step: int) -> int:
     while end - start > step:
         middle = start + (end - start) // 2 // step * step
         if middle == start:
@@ -130,7 +161,7 @@ def _first_bad(handle: BinaryIO, start: int, end: int, step: int) -> int:
     return start
 
 
-def _readable(handle: BinaryIO, offset: int, length: int) -> bool:
+def _readable(handle: Opened, offset: int, length: int) -> bool:
     try:
         read_exactly(handle, offset, length)
     except OSError:

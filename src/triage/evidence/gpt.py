@@ -137,7 +137,7 @@ def _description(entry: bytes) -> str:
 
 
 def _hybrid(source: ByteSource, locator: Locator, parts: list[Part], notices: list[Notice]) -> list[Part]:
-    """Partitions that only the MBR beside the GPT names: another system would show them, so they are volumes here too."""
+    """Partitions that only the MBR beside the GPT names: another system would show them, so they are volumes too."""
     try:
         table = mbr.slots(source, 0) or ()
     except UnreadableBytes:

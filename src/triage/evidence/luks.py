@@ -15,8 +15,8 @@ from triage.evidence.encrypted import key_file_contents, locked, unlocked
 from triage.evidence.entry import Keys, OpenOptions
 from triage.evidence.filelike import BlockSource
 from triage.evidence.layout import ORIGIN, Layout
-from triage.evidence.luks_header import HeaderError, Header, KeySlot, read_luks1, read_luks2
-from triage.evidence.sectors import Decrypt, CipherError, decryptor
+from triage.evidence.luks_header import Header, HeaderError, KeySlot, read_luks1, read_luks2
+from triage.evidence.sectors import CipherError, Decrypt, decryptor
 from triage.evidence.source import ByteSource
 from triage.locator import Locator
 from triage.notices import NoticeKind, notice

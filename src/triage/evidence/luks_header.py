@@ -1,4 +1,7 @@
-"""The headers of LUKS1 and LUKS2 as data; hostile values end in `HeaderError`. References: see `triage.evidence.luks`."""
+"""The headers of LUKS1 and LUKS2 as data; hostile values end in `HeaderError`.
+
+References: see `triage.evidence.luks`.
+"""
 
 import base64
 import binascii
@@ -35,7 +38,10 @@ class HeaderError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class KeySlot:
-    """One way to the volume key: ``kdf`` makes the slot's key from a passphrase, ``offset`` (bytes) is where the split key lies."""
+    """One way to the volume key.
+
+    ``kdf`` makes the slot's key from a passphrase, ``offset`` (bytes) is where the split volume key lies.
+    """
 
     id: str
     kdf: Derive

@@ -75,12 +75,15 @@ class Group:
         """
         parts: list[Part] = []
         notices: list[Notice] = []
-        logical = _section(self.tree, "logical_volumes")
+        try:
+            logical, disks = _section(self.tree, "logical_volumes"), _Disks(self.tree, members)
+        except GrammarError as error:
+            text = f"the metadata of the LVM volume group are not usable: {error}"
+            return Layout("lvm", notices=(notice(NoticeKind.DAMAGED, locator, text, ORIGIN),))
         names = [name for name, lv in logical.items() if isinstance(lv, dict) and "VISIBLE" in _texts(lv.get("status"))]
         if len(names) > MAX_LOGICAL:
             text = f"{len(names)} logical volumes: the first {MAX_LOGICAL} are examined"
             notices.append(notice(NoticeKind.LIMIT, locator, text, ORIGIN))
-        disks = _Disks(self.tree, members)
         for name in names[:MAX_LOGICAL]:
             part, doubt = _logical(name, _section(logical, name), disks, {part.id for part in parts})
             parts.append(part)
@@ -108,9 +111,11 @@ class _Disks:
         """Where extent number ``extent`` of a physical volume begins.
 
         Raises:
-            KeyError: ``name`` is no physical volume.
+            KeyError: ``name`` is no physical volume. GrammarError: it is before the start of one.
         """
         source, start = self._sources[name]
+        if extent < 0 or start < 0:
+            raise GrammarError(f"extent {extent} from byte {start} on")
         return Stripe(name, source, start + extent * self.extent)
 
 
@@ -129,7 +134,7 @@ def _logical(name: str, tree: Tree, disks: _Disks, taken: set[str]) -> tuple[Par
     source = LogicalSource(segments)
     missing = sorted({stripe.disk for s in segments for stripe in s.stripes if stripe.source is None})
     if missing:
-        text = f"physical volume {', '.join(missing)} of this logical volume is not in this evidence: what lies there is missing"
+        text = f"physical volume {', '.join(missing)} of this logical volume is not in this evidence"
         return replace(part, size=source.size, source=source), (NoticeKind.UNREADABLE, text)
     return replace(part, size=source.size, source=_direct(segments) or source), None
 
@@ -138,7 +143,7 @@ def _direct(segments: list[Segment]) -> Slice | None:
     """A volume in one piece is a plain part of its physical volume: the reading order can then follow the disk."""
     if len(segments) == 1 and len(segments[0].stripes) == 1:
         stripe = segments[0].stripes[0]
-        if stripe.source is not None:
+        if stripe.source is not None and stripe.offset + segments[0].size <= stripe.source.size:
             return Slice(stripe.source, stripe.offset, segments[0].size)
     return None
 
@@ -157,8 +162,7 @@ def _segments(tree: Tree, disks: _Disks) -> list[Segment]:
         if not isinstance(stripes, list) or not 0 < len(stripes) // 2 <= MAX_STRIPES:
             raise GrammarError("impossible stripes")
         places = tuple(
-            disks.stripe(str(disk), int(str(extent))) for disk, extent in zip(stripes[::2], stripes[1::2],
-            strict=True)
+            disks.stripe(str(disk), int(str(extent))) for disk, extent in zip(stripes[::2], stripes[1::2], strict=True)
         )
         size = _number(segment, "extent_count") * disks.extent
         chunk = _number(segment, "stripe_size") * SECTOR if len(places) > 1 else size

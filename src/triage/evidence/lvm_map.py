@@ -8,7 +8,7 @@ from triage.evidence.source import ByteSource, UnreadableBytes
 
 
 class Stripe(NamedTuple):
-    """A run on a physical volume named ``disk`` from ``offset`` (bytes) on; ``source`` is `None` if the disk is missing."""
+    """A run on a physical volume ``disk`` from ``offset`` (bytes) on; ``source`` is `None` if the disk is missing."""
 
     disk: str
     source: ByteSource | None

@@ -50,19 +50,19 @@ def _section(tokens: Iterator[tuple[str, str]], depth: int) -> tuple[Tree, bool]
     if depth > _MAX_DEPTH:
         raise GrammarError(f"sections nested deeper than {_MAX_DEPTH}")
     tree: Tree = {}
-    for kind, token in tokens:
-        if token == "}" and kind == "sign":
+    for kind, word in tokens:
+        if (kind, word) == ("sign", "}"):
             return tree, True
         sign = next(tokens, ("", ""))
         if kind == "sign" or sign not in (("sign", "="), ("sign", "{")):
-            raise GrammarError(f"{token!r} is followed by {sign[1]!r}")
+            raise GrammarError(f"{word!r} is followed by {sign[1]!r}")
         if sign[1] == "=":
-            tree[token] = _value(tokens, next(tokens, ("", "")))
+            tree[word] = _value(tokens, next(tokens, ("", "")))
             continue
         inner, closed = _section(tokens, depth + 1)
         if not closed:
-            raise GrammarError(f"section {token!r} does not end")
-        tree[token] = inner
+            raise GrammarError(f"section {word!r} does not end")
+        tree[word] = inner
     return tree, False
 
 

@@ -1,9 +1,9 @@
 """The MBR partition table with its chain of extended partition tables.
 
-Format: IBM PC/AT layout as in the UEFI specification 2.10, section 5.2.1 (legacy MBR): four entries of 16 bytes at offset 446, signature
-55 AA at 510; an entry holds boot flag (1), CHS (3), type (1), CHS (3), first sector (4) and sector count (4), little endian. In an
-extended table the first sector of a logical partition counts from that table, that of the next table from the start
-of the outermost extended partition.
+Format: IBM PC/AT layout as in the UEFI specification 2.10, section 5.2.1 (legacy MBR): four entries of 16 bytes at
+offset 446, signature 55 AA at 510; an entry holds boot flag (1), CHS (3), type (1), CHS (3), first sector (4) and
+sector count (4), little endian. In an extended table the first sector of a logical partition counts from that table,
+that of the next table from the start of the outermost extended partition.
 """
 
 import struct
@@ -169,7 +169,7 @@ class _Chain:
             self._doubt(NoticeKind.LOOP, f"the chain of extended partition tables returns to sector {sector}")
             return False
         if len(self.seen) >= MAX_LOGICAL:
-            self._doubt(NoticeKind.LIMIT, f"more than {MAX_LOGICAL} extended partition tables: the rest is not listed")
+            self._doubt(NoticeKind.LIMIT, f"more than {MAX_LOGICAL} extended tables: the rest is not listed")
             return False
         self.seen.add(sector)
         return True

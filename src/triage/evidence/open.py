@@ -39,8 +39,8 @@ Opener = Callable[[Path, str, OpenOptions], Evidence | None]
 def open_evidence(path: Path, label: str, options: OpenOptions) -> Evidence:
     """Open a folder, an image or a device for reading.
 
-    ``label`` becomes the evidence part of all locators. The same path and options give the same volumes, ids and locators in
-    every process. What is encrypted, damaged or unknown inside is listed with its state and a notice.
+    ``label`` becomes the evidence part of all locators. The same path and options give the same volumes, ids and
+    locators in every process. What is encrypted, damaged or unknown inside is listed with its state and a notice.
 
     Raises:
         UnsupportedEvidence: nothing is there, or it is empty or neither folder, file nor device.

@@ -22,10 +22,11 @@ _TABLES: Final = {"gpt": "GUID partition table", "mbr": "MBR partition table", "
 def detect(source: ByteSource, locator: Locator, _options: OpenOptions) -> Layout | None:
     """The partition table at the start of ``source``, if there is one.
 
-    A GPT is looked for before an Apple map and an MBR, because it carries an MBR for protection. A bare FAT, NTFS or ISO 9660
-    file system also begins with what can be read as an MBR. A table is therefore *sound* only if every used entry has a
-    boot flag of 0 or 0x80, a start after the table, a length, does not overlap another, and at least one begins inside the
-    source; a file system at offset 0 goes before a table that is not sound, and never before one that is.
+    A GPT is looked for before an Apple map and an MBR, because it carries an MBR for protection. A bare FAT, NTFS or
+    ISO 9660 file system also begins with what can be read as an MBR. A table is therefore *sound* only if every used
+    entry has a boot flag of 0 or 0x80, a start after the table, a length, does not overlap another, and at least one
+    begins inside the source; a file system at offset 0 goes before a table that is not sound, and never before one
+    that is.
     """
     table = gpt.read(source, locator) or apm.read(source, locator) or mbr.read(source, locator)
     if table is None:

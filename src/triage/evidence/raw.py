@@ -21,6 +21,9 @@ from triage.notices import NoticeKind
 
 _NUMBERED: Final = re.compile(r"\.(\d{2,3})\Z")
 _LETTERED: Final = re.compile(r"\.([a-z]{2,3})\Z")
+_CONTAINER_NAMES: Final = re.compile(r"\.([els]\d\d|[el]x\d\d|qcow2?|vhdx?|avhdx?|vmdk|sparseimage)")
+_OFTEN_RAW: Final = (".vmdk", ".vhd")
+"""Suffixes that flat extents and converted images keep."""
 MAX_PARTS: Final = 17_576  # .aaa to .zzz, the longest scheme
 
 
@@ -111,7 +114,7 @@ def open_raw(candidate: Candidate, keys: Keys) -> Container:  # noqa: ARG001 - t
     naming = _naming(candidate.path.name)
     parts = _parts(candidate.path, naming) if naming else {}
     if naming is None or len(parts) < 2:
-        return Container("raw", FileSource(candidate.path), (candidate.path,))
+        return Container("raw", FileSource(candidate.path), (candidate.path,), notices=_misnamed(candidate.path))
     number = naming.number(candidate.path.name)
     first = min(parts)
     if first > 1:
@@ -126,6 +129,15 @@ def open_raw(candidate: Candidate, keys: Keys) -> Container:  # noqa: ARG001 - t
             f"{candidate.path}: a later part of a split image; open its first part, {parts[first].name}"
         )
     return _join(candidate.path, naming, parts)
+
+
+def _misnamed(path: Path) -> tuple[Doubt, ...]:
+    """A doubt if the name promises a container that the content is not: a damaged signature would look like this."""
+    suffix = path.suffix.lower()
+    if _CONTAINER_NAMES.fullmatch(suffix):
+        kind = NoticeKind.REMARK if suffix in _OFTEN_RAW else NoticeKind.DAMAGED
+        return ((kind, f"{path.name} does not start as a {suffix} file does; it is read as raw media"),)
+    return ()
 
 
 def _join(path: Path, naming: _Naming, parts: dict[int, Path]) -> Container:

@@ -1,7 +1,8 @@
-"""Decryption of disk sectors as Linux dm-crypt does it: AES in XTS, CBC or ECB mode with the IV made from the sector number.
+"""Decryption of disk sectors as Linux dm-crypt does it: AES in XTS, CBC or ECB mode with the IV made from the sector
+number.
 
-References: IEEE 1619-2018 (XTS-AES); LUKS1 On-Disk Format 1.2.3, section "cipher modes"; Linux Documentation/admin-guide/device-mapper/
-dm-crypt.rst (``plain``, ``plain64``, ``essiv``).
+References: IEEE 1619-2018 (XTS-AES); LUKS1 On-Disk Format 1.2.3, section "cipher modes"; Linux
+Documentation/admin-guide/device-mapper/ dm-crypt.rst (``plain``, ``plain64``, ``essiv``).
 """
 
 import hashlib
@@ -106,8 +107,9 @@ def _xts_by_sector(key: bytes, sector_size: int, data: bytes, first: int, iv: st
 def _tweaks(first: bytes, count: int) -> bytes:
     """The XTS tweaks of all blocks of ``count`` sectors of 512 bytes, given those of each sector's first block.
 
-    One call of the library for each sector of 512 bytes costs ten times more than deciphering it, so the multiplications by α of
-    all sectors are done at once, on one long integer of 128-bit lanes: the first half of each sector gives the second.
+    One call of the library for each sector of 512 bytes costs ten times more than deciphering it, so the
+    multiplications by α of all sectors are done at once, on one long integer of 128-bit lanes: the first half of
+    each sector gives the second.
     """
     spread = bytearray(count * _UNIT)
     for n in range(count):

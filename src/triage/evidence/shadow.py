@@ -1,6 +1,7 @@
 """Volume shadow copies of NTFS, through libvshadow. The only module that touches pyvshadow.
 
-Reference: libyal, Volume Shadow Snapshot (VSS) format: identifier 3808876b-c176-4e48-b7ae-04046e6cc752 at offset 7680 of the volume.
+Reference: libyal, Volume Shadow Snapshot (VSS) format: identifier 3808876b-c176-4e48-b7ae-04046e6cc752 at offset
+7680 of the volume.
 """
 
 import uuid
@@ -27,7 +28,7 @@ _BLOCK: Final = 16_384
 
 
 def detect(source: ByteSource, locator: Locator, options: OpenOptions, live: FileSystem) -> Layout | None:
-    """The shadow copies of the NTFS volume ``live`` as ``vss1`` (the oldest) …: listed, or to be walked if ``options`` say so."""
+    """The shadow copies of the NTFS volume ``live``, ``vss1`` (the oldest) first; walked only if ``options`` say so."""
     if live.type != "ntfs" or source.read_at(_HEADER_AT, 16) != _IDENTIFIER:
         return None
     try:

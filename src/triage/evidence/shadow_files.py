@@ -23,7 +23,8 @@ _STEP: Final = 1 << 20
 class LiveDigest:
     """Which entries the live volume has, as sorted 64-bit digests: 8 bytes an entry. Walks it once, when first asked.
 
-    Two entries with the same digest by chance would hide one of ten thousand million million; the content is compared besides.
+    Two entries with the same digest by chance would hide one of ten thousand million million; the content is
+    compared besides.
     """
 
     def __init__(self, live: FileSystem) -> None:
@@ -100,11 +101,13 @@ class Differences:
 
 
 class ShadowFileSystem(FileSystem):
-    """A shadow copy's file system whose walk leaves out the entries that the live volume has with the same metadata and content.
+    """A shadow copy's file system whose walk leaves out the entries that the live volume has with the same metadata
+    and content.
 
-    An entry is left out if path, address, size, flags, times, owner and extents are the same, and so is every byte in those blocks of its
-    extents that the shadow copy keeps (the others are the live volume's by definition); content without known extents is
-    compared whole up to 1 MiB. The number left out is a `NoticeKind.REMARK` at the end of the walk.
+    An entry is left out if path, address, size, flags, times, owner and extents are the same, and so is every byte
+    in those blocks of its extents that the shadow copy keeps (the others are the live volume's by definition);
+    content without known extents is compared whole up to 1 MiB. The number left out is a `NoticeKind.REMARK` at the
+    end of the walk.
     """
 
     def __init__(self, copy: FileSystem, live: LiveDigest, differences: Differences) -> None:

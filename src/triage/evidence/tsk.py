@@ -14,7 +14,7 @@ from typing import Final
 
 from triage.errors import EvidenceError
 from triage.evidence import tsk_native
-from triage.evidence.entry import Entry, EntryFlag, EntryType, FileSystem, OpenOptions
+from triage.evidence.entry import Entry, EntryFlag, EntryType, ExtentSource, FileSystem, OpenOptions
 from triage.evidence.limits import Bounds, WalkLimits
 from triage.evidence.names import name_text, raw_if_other
 from triage.evidence.source import ByteSource, UnreadableBytes
@@ -66,7 +66,7 @@ class TskFileSystem(FileSystem):
         self, native: NativeFileSystem, source: ByteSource, locator: Locator, limits: WalkLimits | None = None
     ) -> None:
         self.type = native.type
-        self.source = source
+        self.source: ByteSource = source
         self.locator = locator
         self._native = native
         self._size = source.size
@@ -165,6 +165,11 @@ class TskFileSystem(FileSystem):
             numbers = [int(part) for part in parts]
         except ValueError as problem:
             raise EvidenceError(f"{entry.path}: {entry.address!r} is not an address of TSK") from problem
+        hidden = self._maker.hidden(numbers[0], entry.size)
+        if hidden is not None:
+            if hidden[1] is None:
+                raise EvidenceError(f"{entry.path}: the block pointers of inode {numbers[0]} make no sense")
+            return ExtentSource(self.source, hidden[1])
         attribute = (numbers[1], numbers[2]) if len(numbers) == 3 else None
         return _Content(self._native.content(numbers[0], attribute), entry.size)
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from triage.evidence import fat_times, ntfs_mft, tsk_native
 from triage.evidence.entry import HOLE, Entry, EntryFlag, EntryTimes, EntryType, Extent, ExtentSource
+from triage.evidence.ext_inodes import append
 from triage.evidence.fat_times import FatDirectoryEntries
 from triage.evidence.names import name_text
 from triage.evidence.ntfs_mft import Mft
@@ -102,18 +103,27 @@ class EntryMaker:
         return [self._single(found, meta, path, raw_path, flags)]
 
     def _single(self, found: Name, meta: Meta, path: str, raw_path: bytes, flags: int) -> Entry:
-        extents: tuple[Extent, ...] | None = None if meta.size else ()
+        size = meta.size
+        extents: tuple[Extent, ...] | None = None if size else ()
         attributes = self._native.attributes_of(found)
-        if attributes:
+        hidden = self.hidden(meta.address, size)
+        if hidden is not None:
+            size, extents = hidden
+        elif attributes:
             flags |= _storage_flags(attributes[0].flags)
             if attributes[0].size == meta.size and not flags & _THROUGH_LIBRARY:
                 extents = self._extents(attributes[0].runs, meta.size, meta.size)
         if self._is_forgotten(meta, attributes):
             flags |= _NO_CONTENT
         return Entry(
-            path, meta.type, str(found.address), meta.size, flags, self._times(meta), extents, "", found.type, meta.mode,
+            path, meta.type, str(found.address), size, flags, self._times(meta), extents, "", found.type, meta.mode,
             meta.uid, meta.gid, meta.links, meta.link.decode("utf-8", "backslashreplace"), raw_path,
         )  # fmt: skip
+
+    def hidden(self, address: int, size: int) -> tuple[int, tuple[Extent, ...] | None] | None:
+        """True size and extents of an ext inode of which TSK is shown only ``size`` or less, else `None`."""
+        ext = self._native.ext
+        return ext.hidden(address) if ext is not None and size >= ext.shown else None
 
     def _is_forgotten(self, meta: Meta, attributes: tuple[Attribute, ...]) -> bool:
         """Whether a deleted file's place is lost: ext3 and ext4 clear the pointers (ext4 the size too) on deletion."""
@@ -138,8 +148,22 @@ class EntryMaker:
                 flags |= _NO_CONTENT
             return [
                 Entry(
-                    path, kind, str(address), size, flags, times, None if size else (), "", name_type, mode, uid, gid, links,
-                    "", raw_path, name_times,
+                    path,
+                    kind,
+                    str(address),
+                    size,
+                    flags,
+                    times,
+                    None if size else (),
+                    "",
+                    name_type,
+                    mode,
+                    uid,
+                    gid,
+                    links,
+                    "",
+                    raw_path,
+                    name_times,
                 )  # fmt: skip
             ]
         entries = []
@@ -153,9 +177,22 @@ class EntryMaker:
                 extents = self._extents(runs, size, valid.get(stream, size))
             entries.append(
                 Entry(
-                    path, EntryType.FILE if type_ == tsk_native.NTFS_DATA and kind == EntryType.DIRECTORY else kind,
-                    f"{address}-{type_}-{number}", size, flags | storage, times, extents, stream, name_type, mode, uid, gid,
-                    links, "", raw_path, None if stream else name_times,
+                    path,
+                    EntryType.FILE if type_ == tsk_native.NTFS_DATA and kind == EntryType.DIRECTORY else kind,
+                    f"{address}-{type_}-{number}",
+                    size,
+                    flags | storage,
+                    times,
+                    extents,
+                    stream,
+                    name_type,
+                    mode,
+                    uid,
+                    gid,
+                    links,
+                    "",
+                    raw_path,
+                    None if stream else name_times,
                 )  # fmt: skip
             )
         if name_times is not None and all([entry.stream for entry in entries]):
@@ -183,9 +220,9 @@ class EntryMaker:
             if stored:
                 if at + stored > self._end:
                     return None
-                _append(extents, at, stored)
+                append(extents, at, stored)
             if stored < length:
-                _append(extents, HOLE, length - stored)
+                append(extents, HOLE, length - stored)
             done += length
         return tuple(extents) if done >= size else None
 
@@ -193,16 +230,6 @@ class EntryMaker:
         if self._fat is None or not (meta.modified[0] or meta.accessed[0] or meta.created[0]):
             return _NO_TIMES
         return self._fat.times(meta.address) or _NO_TIMES
-
-
-def _append(extents: list[Extent], at: int, length: int) -> None:
-    """Add a run, as part of the last one where it goes on."""
-    if extents:
-        last, before = extents[-1]
-        if (last == HOLE == at) or (HOLE not in (last, at) and last + before == at):
-            extents[-1] = Extent(last, before + length)
-            return
-    extents.append(Extent(at, length))
 
 
 @cache
@@ -223,5 +250,16 @@ def _stored_times(meta: Meta) -> EntryTimes:
 
 
 def _wall_clock(stored: tuple[int, int]) -> int | None:
-    """Undo the zone of this process, in which TSK read a wall-clock time."""
-    return calendar.timegm(time.localtime(stored[0])) * SECOND if stored[0] else None
+    """Undo the zone of this process, in which TSK read a wall clock of ISO 9660.
+
+    TSK calls ``mktime`` with daylight saving off, so that in summer the clock of this zone shows another hour.
+    """
+    seconds = stored[0]
+    if not seconds:
+        return None
+    shown = calendar.timegm(time.localtime(seconds))
+    for saving in (0, 3600, 1800, 7200):
+        wall = shown - saving
+        if time.mktime((*time.gmtime(wall)[:8], 0)) == seconds:
+            return wall * SECOND
+    return shown * SECOND

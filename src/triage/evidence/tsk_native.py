@@ -12,8 +12,8 @@ import pytsk3
 
 from triage.errors import EvidenceError
 from triage.evidence import ext_inodes
+from triage.evidence.ext_inodes import InodeTables
 from triage.evidence.source import ByteSource, UnreadableBytes
-from triage.evidence.tsk_quirks import as_tsk_needs
 
 NAME_UNALLOCATED: Final = 2
 META_ALLOCATED: Final = 1
@@ -135,7 +135,7 @@ class _Image(pytsk3.Img_Info):  # type: ignore[misc]  # untyped base
     """A `ByteSource` as TSK sees an image."""
 
     def __init__(self, source: ByteSource) -> None:
-        self.source = source
+        self._source = source
         self._retry = False
         self.lost: list[tuple[int, int]] = []
         """Offset and length of reads that failed since it was last cleared."""
@@ -153,7 +153,7 @@ class _Image(pytsk3.Img_Info):  # type: ignore[misc]  # untyped base
             self.lost.pop()
         self._retry = False
         try:
-            return self.source.read_at(offset, length)
+            return self._source.read_at(offset, length)
         except UnreadableBytes:
             self.lost.append((offset, length))
             self._retry = True
@@ -161,7 +161,7 @@ class _Image(pytsk3.Img_Info):  # type: ignore[misc]  # untyped base
 
     def get_size(self) -> int:
         """Bytes."""
-        return self.source.size
+        return self._source.size
 
 
 def _attributes(file: Any, wanted: frozenset[int]) -> tuple[Attribute, ...]:
@@ -220,7 +220,9 @@ class NativeContent:
             else:
                 data = self._file.read_random(offset, length, *self._attribute)
         except OSError as problem:
-            raise UnreadableBytes(f"TSK cannot read the file's content: {_reason(problem)}", offset, length) from problem
+            raise UnreadableBytes(
+                f"TSK cannot read the file's content: {_reason(problem)}", offset, length
+            ) from problem
         if self._image.lost:
             at, size = self._image.lost[0]
             message = f"content lies in bytes that cannot be read ({size} at {at} of the volume)"
@@ -231,7 +233,7 @@ class NativeContent:
 class NativeFileSystem:
     """An open file system of TSK."""
 
-    def __init__(self, image: _Image, handle: Any) -> None:
+    def __init__(self, image: _Image, handle: Any, ext: InodeTables | None) -> None:
         self._image = image
         self._handle = handle
         info = handle.info
@@ -243,6 +245,8 @@ class NativeFileSystem:
         self._first: int = info.first_inum
         self.orphans: int = info.last_inum
         """Address of the virtual directory ``$OrphanFiles``."""
+        self.ext = ext if self.type.startswith("ext") else None
+        """The inode tables of ext2, ext3 and ext4, if they could be found."""
         data = {"ntfs": (NTFS_DATA, NTFS_INDEX_ROOT), "hfs+": (HFS_DATA,)}.get(self.type, (DEFAULT_DATA,))
         self._wanted = frozenset(data)
 
@@ -316,9 +320,8 @@ class NativeFileSystem:
         """
         if self.type not in ("ntfs", "ext2", "ext3", "ext4", "ufs"):
             return
-        inodes = ext_inodes.locate(self._image.source) if self.type.startswith("ext") else None
         for address in range(self._first, self.orphans):
-            if address in named or address == self.root or (inodes is not None and not inodes.has_type(address)):
+            if address in named or address == self.root or (self.ext is not None and not self.ext.has_type(address)):
                 continue
             try:
                 file = self._handle.open_meta(inode=address)
@@ -358,7 +361,8 @@ def open_all(source: ByteSource) -> list[NativeFileSystem]:
 
     Each type is tried by itself: asked to detect, TSK refuses a source that two types fit.
     """
-    image = _Image(as_tsk_needs(source))
+    ext = ext_inodes.locate(source)
+    image = _Image(source if ext is None else ext_inodes.TskView(ext))
     found = []
     for candidate in _CANDIDATES:
         try:
@@ -366,5 +370,5 @@ def open_all(source: ByteSource) -> list[NativeFileSystem]:
         except OSError:
             continue
         if int(handle.info.ftype) in _TYPES:
-            found.append(NativeFileSystem(image, handle))
+            found.append(NativeFileSystem(image, handle, ext))
     return found

@@ -28,10 +28,11 @@ _SWAP: Final = "Linux swap"
 
 
 def look(source: ByteSource, locator: Locator, description: str = "") -> Notice:
-    """The notice for a volume without a recognised structure: what is known about its bytes, by signature or by sample.
+    """The notice for a volume without a recognised structure: what is known about its bytes, by signature or by
+    sample.
 
-    A volume of zeros (in 64 samples) and one of up to 16 KiB is a `NoticeKind.REMARK`, Linux swap `NoticeKind.NOT_EXAMINED`, all else
-    `NoticeKind.UNSUPPORTED`.
+    A volume of zeros (in 64 samples) and one of up to 16 KiB is a `NoticeKind.REMARK`, Linux swap
+    `NoticeKind.NOT_EXAMINED`, all else `NoticeKind.UNSUPPORTED`.
     """
     what = f"{description}: " if description else ""
     try:

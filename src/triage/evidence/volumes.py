@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from triage.errors import CredentialError, EvidenceError
+from triage.evidence.claimed import claimed_size
 from triage.evidence.entry import FileSystem, OpenOptions, Volume
 from triage.evidence.layout import (
     LOCKED,
@@ -21,7 +22,6 @@ from triage.evidence.layout import (
     child_id,
 )
 from triage.evidence.source import ByteSource, Slice
-from triage.evidence.claimed import claimed_size
 from triage.evidence.unrecognised import look
 from triage.locator import Locator
 from triage.notices import Notice, NoticeKind, notice
@@ -60,8 +60,8 @@ def find_volumes(
 ) -> Found:
     """All volumes in ``source``, nested to ``depth`` levels and ``max_volumes`` in number.
 
-    ``locator`` names the evidence (and the volume that ``source`` is, if it is not the whole). Ids and order depend on nothing but
-    the bytes and the options.
+    ``locator`` names the evidence (and the volume that ``source`` is, if it is not the whole). Ids and order depend
+    on nothing but the bytes and the options.
 
     Raises:
         CredentialError: keys were given, and at least one encrypted volume was tried with them and none opened.
@@ -73,7 +73,7 @@ def find_volumes(
     if search.refused and not search.unlocked:
         names = ", ".join(f"{locator.evidence} {volume}".rstrip() for volume in search.refused)
         raise CredentialError(f"no given password, recovery key or key file opens {names}")
-    return Found(tuple(search.volumes), tuple(search.notices))
+    return Found(tuple(search.volumes), tuple(dict.fromkeys(search.notices)))
 
 
 @dataclass(slots=True)
@@ -128,7 +128,7 @@ class _Search:
         return recognised or not layout.table
 
     def _beside_table(self, part: Part, locator: Locator, base: int, place: int) -> bool:
-        """A file system of the whole volume under a stale partition table, or on a disc that also boots from a stick."""
+        """A file system of the whole volume under a stale partition table, or on a disc that boots from a stick too."""
         systems = self._file_systems(part.source, locator) if part.source is not None else ()
         if systems:
             text = "the volume begins with a partition table and with a file system: both are listed"
@@ -137,7 +137,7 @@ class _Search:
         return bool(systems)
 
     def assemble(self) -> None:
-        """Put together the volumes that lie on several others, now that all of those were seen; groups may lie in groups."""
+        """Put together the volumes that lie on several others, all of them seen by now; groups may lie in groups."""
         done: set[tuple[str, str]] = set()
         while waiting := [entry for entry in self.members if _group_of(entry[0]) not in done]:
             first = waiting[0]
@@ -200,7 +200,7 @@ class _Search:
         return None
 
     def _file_systems(self, source: ByteSource, locator: Locator) -> tuple[FileSystem, ...]:
-        """All file systems at the start of ``source``, one of each type; the second and later get ``~type`` to their volume id."""
+        """The file systems at the start of ``source``, one of each type; the others get ``~type`` to the volume id."""
         found: dict[str, FileSystem] = {}
         for detect in self.detectors.file_systems:
             try:
@@ -220,7 +220,7 @@ class _Search:
         claimed = max((claimed_size(system) for system in systems), default=0)
         if part.source is None or part.beyond is None or not part.source.size < claimed <= part.beyond.size:
             return systems
-        text = f"the file system has {claimed} bytes and its partition {part.source.size}: it is read beyond its partition"
+        text = f"the file system has {claimed} bytes, its partition {part.source.size}: it is read beyond its partition"
         self.notices.append(notice(NoticeKind.REMARK, locator, text, ORIGIN))
         return self._file_systems(Slice(part.beyond, 0, claimed), locator)
 

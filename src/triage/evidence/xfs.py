@@ -27,6 +27,7 @@ from triage.notices import Notice, NoticeKind, notice
 _ORIGIN: Final = "evidence.xfs"
 _ORPHANS: Final = "/$OrphanFiles"
 _BUDGET_FLOOR: Final = 64 << 20
+_BUDGET_SHARE: Final = 4  # times the size of the volume, for names that lead to one inode many times
 _STORED_EXTENTS: Final = 100_000
 """A file of more pieces keeps them out of its entry and is read through `XfsFileSystem.open`."""
 
@@ -60,6 +61,10 @@ class XfsFileSystem(FileSystem):
             path, raw_path, number, depth = stack.pop()
             below: list[tuple[str, bytes, int, int]] = []
             for item in self._directory(volume, path, raw_path, number):
+                if volume.spent:
+                    said = "the structures of this XFS ask for more reads than a sound volume needs: the walk ends here"
+                    yield notice(NoticeKind.LIMIT, self.locator, said, _ORIGIN)
+                    return
                 if isinstance(item, Notice):
                     yield item
                     continue
@@ -95,7 +100,7 @@ class XfsFileSystem(FileSystem):
         return ExtentSource(self.source, volume.extents(inode))
 
     def _volume(self) -> XfsVolume:
-        return XfsVolume(self.source, self._geometry, max(_BUDGET_FLOOR, 4 * self.source.size))
+        return XfsVolume(self.source, self._geometry, max(_BUDGET_FLOOR, _BUDGET_SHARE * self.source.size))
 
     def _remarks(self) -> Iterator[Notice]:
         said = "deleted entries are not listed on XFS, and its journal is not replayed"
@@ -141,7 +146,6 @@ class XfsFileSystem(FileSystem):
         self, volume: XfsVolume, inode: Inode, path: str, raw_path: bytes, name_type: str, flags: int
     ) -> Iterator[Entry | Notice]:
         """The entry of an inode and those of its attributes."""
-        where = replace(self.locator, path=path, address=str(inode.number))
         entry = Entry(
             path=path,
             type=inode.type,
@@ -160,7 +164,7 @@ class XfsFileSystem(FileSystem):
         try:
             entry = _with_content(volume, inode, entry)
         except EvidenceError as error:
-            doubts.append(_doubt(where, error))
+            doubts.append(_doubt(self._of(entry), error))
         yield entry
         try:
             for attribute in volume.attributes(inode):
@@ -172,8 +176,11 @@ class XfsFileSystem(FileSystem):
                         flags=entry.flags & ~EntryFlag.SPARSE,
                     )  # fmt: skip
         except EvidenceError as error:
-            doubts.append(_doubt(where, error, f"attributes are missing: {error}"))
+            doubts.append(_doubt(self._of(entry), error, f"attributes are missing: {error}"))
         yield from doubts
+
+    def _of(self, entry: Entry) -> Locator:
+        return replace(self.locator, path=entry.path, address=entry.address)
 
     def _orphans(self, volume: XfsVolume) -> Iterator[Entry | Notice]:
         for item in volume.unlinked():

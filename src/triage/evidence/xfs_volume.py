@@ -48,6 +48,11 @@ class XfsVolume:
         self.geometry = geometry
         self._budget = budget
 
+    @property
+    def spent(self) -> bool:
+        """Whether the budget is used up, so that every further read fails."""
+        return self._budget < 0
+
     def inode(self, number: int) -> Inode:
         """The inode ``number``.
 
@@ -130,8 +135,17 @@ class XfsVolume:
             raise EvidenceError(f"XFS inode {inode.number}: a link target of {inode.size} bytes is impossible")
         if inode.format == LOCAL:
             return inode.fork[: inode.size]
-        runs = self.runs(inode.format, inode.fork, inode.extents)
-        return self._payload(runs, 0, inode.size, b"XSLM")
+        parts: list[bytes] = []
+        left = inode.size
+        for run in self.runs(inode.format, inode.fork, inode.extents):
+            # In version 5 each run has one header, unlike the values of attributes, where each block has one.
+            count = min(run.blocks, _LINK_LIMIT // self.geometry.block_size + 2)
+            stored = b"".join(self._block(run.disk + number) for number in range(count))
+            parts.append(remote_payload(self.geometry.v5, stored, b"XSLM")[:left])
+            left -= len(parts[-1])
+        if left:
+            raise EvidenceError(f"XFS inode {inode.number}: the link target ends early")
+        return b"".join(parts)
 
     def attributes(self, inode: Inode) -> Iterator[Attribute]:
         """Extended attributes with their values.
@@ -154,7 +168,7 @@ class XfsVolume:
                 elif size > _VALUE_LIMIT:
                     raise EvidenceError(f"XFS attribute value of {size} bytes is impossible")
                 else:
-                    yield attribute._replace(value=self._payload(runs, at, size, b"XARM"), remote=True)
+                    yield attribute._replace(value=self._value(runs, at, size), remote=True)
 
     def unlinked(self) -> Iterator[int | EvidenceError]:
         """Numbers of inodes that were deleted while open, as each allocation group lists them for its recovery."""
@@ -192,13 +206,13 @@ class XfsVolume:
             if not number:
                 return
 
-    def _payload(self, runs: list[Run], first: int, size: int, magic: bytes) -> bytes:
+    def _value(self, runs: list[Run], first: int, size: int) -> bytes:
         """``size`` bytes stored from file block ``first`` on; in version 5 each block has a header before its share."""
         parts: list[bytes] = []
         while size > 0:
-            part = remote_payload(self.geometry.v5, self._file_block(runs, first), magic)[:size]
+            part = remote_payload(self.geometry.v5, self._file_block(runs, first), b"XARM")[:size]
             if not part:
-                raise EvidenceError("XFS block of a link or attribute is empty")
+                raise EvidenceError("XFS block of an attribute value is empty")
             parts.append(part)
             size, first = size - len(part), first + 1
         return b"".join(parts)

@@ -1,22 +1,30 @@
-"""Writes all output of a case and seals it in the custody log."""
+"""Report and exports of a case in their places, and in its custody log."""
 
 import time
 from pathlib import Path
+from typing import Final
 
-from triage.case.custody import EXPORTS_WRITTEN, REPORT_WRITTEN, record_written
+from triage.case import custody
+from triage.case.digest import provenance_digest
 from triage.case.store import CaseStore
 from triage.report.exports import write_exports
 from triage.report.html import write_report
 
+REPORT: Final = "report"
+EXPORTS: Final = "exports"
+
 
 def write_all(store: CaseStore, case: Path, operator: str) -> Path:
-    """Write ``exports/`` and ``report/`` of a case, log their digests, and return the report's first page.
+    """Write ``exports/`` and ``report/`` of a case, log both with digests of their files; return the first page.
 
     Raises:
-        CaseError: a folder cannot be written.
+        CaseError: the store is open for reading only, or a folder cannot be written.
     """
-    exports = write_exports(store, case / "exports")
-    record_written(store.custody, EXPORTS_WRITTEN, case, exports, time.time_ns(), operator)
-    index = write_report(store, case / "report")
-    record_written(store.custody, REPORT_WRITTEN, case, index.parent, time.time_ns(), operator)
-    return index
+    provenance = provenance_digest(store)
+    for action, write, name in (
+        (custody.EXPORTS_WRITTEN, write_exports, EXPORTS),
+        (custody.REPORT_WRITTEN, write_report, REPORT),
+    ):
+        write(store, case / name)
+        custody.record_written(store.custody, action, case, case / name, time.time_ns(), operator, provenance)
+    return case / REPORT / "index.html"

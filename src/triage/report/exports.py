@@ -57,7 +57,7 @@ def timesketch_rows(store: CaseReader) -> Iterator[Row]:
     """The whole timeline in the form that Timesketch imports.
 
     Format: https://timesketch.org/guides/user/import-from-json-csv/ – ``datetime`` in ISO 8601 with a zone and
-    ``timestamp`` in µs. A time that the source keeps without a zone is written with ``+00:00`` too; ``time_basis`` says so.
+    ``timestamp`` in µs. A time that the source keeps without a zone has ``+00:00`` too, and ``time_basis`` says so.
     """
     labels = {row.id: row.label for row in store.evidence()}
     for event in events(store):

@@ -128,8 +128,9 @@ class _Pager:
     def over(self, rows: Iterable[Row]) -> Iterator[tuple[str, list[Row]]]:
         """Each page's name with its rows."""
         iterator = iter(rows)
-        for self.page in range(1, self.pages + 1):
-            yield self.name(self.page), list(islice(iterator, PAGE_ROWS))
+        for page in range(1, self.pages + 1):
+            self.page = page
+            yield self.name(page), list(islice(iterator, PAGE_ROWS))
 
 
 class _Site:
@@ -234,6 +235,7 @@ class _Site:
         for name, rows in pager.over(listings.timeline_rows(self._store, relevant=True)):
             for row in rows:
                 row["statement"] = _statement(row)
+                row["clock"] = TEXT[f"clock_{row['basis']}"].format(step=row["precision"])
             values = {"heading": TEXT["timeline_title"], "pager": pager, "rows": rows, "scope": scope}
             lost_text = TEXT["timeline_undatable"].format(count=f"{lost:,}") if lost else ""
             yield Page(name, "timeline.html", values | {"undatable": lost_text})
@@ -271,7 +273,7 @@ class _Site:
         software += [*flat(manifest.get("platform", {})), *flat(manifest.get("libraries", {}))]
         custody = [
             {"number": e.number, "time": iso(e.at_ns, 1_000_000) + "Z", "operator": e.operator, "action": e.action}
-            | {"detail": list(flat(e.detail)), "digest": e.digest}
+            | {"detail": list(_custody_detail(e.detail)), "digest": e.digest}
             for e in self._store.custody.entries()
         ]
         values = {
@@ -288,6 +290,18 @@ class _Site:
             "options": list(flat(manifest.get("options", {}))),
         }
         return Page("provenance.html", "provenance.html", values)
+
+
+def _custody_detail(detail: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """A custody entry's detail; digests of many written files are counted, ``custody.txt`` has them."""
+    for name, value in detail.items():
+        if name != "files" or not isinstance(value, dict):
+            yield from flat(value, name)
+        elif all(isinstance(state, list) and len(state) == 2 for state in value.values()):
+            for path, (size, mtime) in value.items():
+                yield path, TEXT["file_state"].format(size=f"{size:,}", time=iso(mtime) + "Z")
+        else:
+            yield TEXT["files"], TEXT["file_digests"].format(files=counted(len(value), "file", "files"))
 
 
 def flat(value: Json, name: str = "") -> Iterator[tuple[str, str]]:

@@ -21,7 +21,7 @@ TEXT: Final[dict[str, str]] = {
     "purpose": "Leads to possible child sexual abuse material (CSAM) and related records, for an examiner to verify. "
     "No picture is shown in this report.",
     "verdict_exact": "Matches known files",
-    "verdict_exact_text": "{files} on this evidence have the same cryptographic digest as a file in a loaded list.",
+    "verdict_exact_text": "The cryptographic digest of the whole content of {files} is in a loaded list.",
     "verdict_candidates": "Candidates, no match with a known file",
     "verdict_candidates_text": "No file has the digest of a known file. {hits} must be looked at by a person.",
     "verdict_nothing": "Nothing found at this confidence",
@@ -76,9 +76,9 @@ TEXT: Final[dict[str, str]] = {
     "read_lead": "A hit is a lead. The grade says how much it tells; only “exact” means that content is identical.",
     "read_locator": "Every hit and record names its source: evidence, volume, path, the file system's own address in "
     "brackets, and a row or byte offset, so that it can be found again with other tools.",
-    "read_time": "Times end in Z if the source stores UTC. Times of FAT, exFAT and camera metadata are wall-clock times "
-    "without a zone; they are marked “local” and stand in the timeline at that reading. A missing time is left out and "
-    "never replaced.",
+    "read_time": "Times end in Z if the source stores UTC. Times of FAT, exFAT and camera metadata are wall-clock "
+    "times without a zone; they are marked so and stand in the timeline at that reading. A missing time is left out "
+    "and never replaced.",
     "read_escape": "Characters that cannot be seen or that change the order of their neighbours are shown as escapes, "
     "set apart like this:",
     "read_records": "Records are reported as what they state. Who caused them is not part of this report.",
@@ -98,6 +98,9 @@ TEXT: Final[dict[str, str]] = {
     "timeline_scope": "This page lists times of records, of files with hits and of deleted entries: {count}. The whole "
     "timeline has {all} and is in exports/timeline.csv.",
     "timeline_undatable": "{count} stored times of entries lie outside the years 1 to 9999 and are not listed.",
+    "clock_utc": "UTC, clock step {step}",
+    "clock_local": "wall clock, zone not stored, clock step {step}",
+    "clock_unknown": "zone not known, clock step {step}",
     "time": "Time",
     "event": "Event",
     "content": "Content",
@@ -134,6 +137,8 @@ TEXT: Final[dict[str, str]] = {
     "custody_title": "Custody log",
     "custody_text": "Each entry is sealed with the digest of the one before. Whoever holds the last digest can tell "
     "that nothing before it was changed:",
+    "file_state": "{size} bytes, modified {time}",
+    "file_digests": "{files}; their digests are in the log of the case",
     "number": "No.",
     "operator": "Operator",
     "action": "Action",

@@ -1,0 +1,182 @@
+"""The walk against ``fls``, extents against the library, and deleted files against the tables of those who deleted them."""
+
+import hashlib
+import re
+import zipfile
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from triage.evidence import tsk
+from triage.evidence.entry import Entry, EntryFlag, EntryType, FileSystem, OpenOptions, content
+from triage.evidence.source import UnreadableBytes
+from triage.locator import Locator
+from triage.notices import Notice, NoticeKind
+
+from . import fls_lines, tsk_images
+from .tsk_images import Place
+
+WINDOW = 1 << 20
+
+# Where we list more than fls 4.11.1 does, by test image of e2fsprogs, and why.
+NOT_SEEN_BY_FLS = {
+    "revision 0 has no inode size in its superblock; fls takes 0": (
+        "f_badbblocks",
+        "f_baddir",
+        "f_badinode",
+        "f_dup",
+        "f_dup2",
+        "f_lpf",
+        "f_misstable",
+        "f_zero_group",
+    ),
+    "one unreadable orphan directory ends the search for orphans of fls": ("f_bad_disconnected_inode",),
+    "the root directory is unreadable; we list what the inode tables hold": ("f_illbbitmap", "f_journal"),
+}
+MORE_THAN_FLS = {f"deb/e2fsprogs/tests/{name}/image.gz" for names in NOT_SEEN_BY_FLS.values() for name in names}
+
+
+@pytest.fixture(scope="module")
+def places(real: Path, tmp_path_factory: pytest.TempPathFactory, tool: Callable[[str], str]) -> list[Place]:
+    return tsk_images.places(real, tmp_path_factory.mktemp("images"), tool("mmls"))
+
+
+def detect(place: Place) -> tuple[FileSystem, ...]:
+    return tsk.detect(place.source(), Locator(place.label), OpenOptions())
+
+
+def only(places: list[Place], label: str) -> FileSystem:
+    found = detect(next(place for place in places if place.label == label))
+    assert len(found) == 1
+    return found[0]
+
+
+def digest(source, algorithm: str = "sha256") -> str:
+    state = hashlib.new(algorithm)
+    for offset in range(0, source.size, WINDOW):
+        state.update(source.read_at(offset, WINDOW))
+    return state.hexdigest()
+
+
+def entries(file_system: FileSystem) -> list[Entry]:
+    return [item for item in file_system.walk() if isinstance(item, Entry)]
+
+
+def test_walk_lists_what_fls_lists(places: list[Place], tool: Callable[[str], str]) -> None:
+    program = tool("fls")
+    compared = Counter()
+    for place in places:
+        for file_system in detect(place):
+            ours = Counter(row for entry in entries(file_system) for row in fls_lines.rows(entry, file_system.type))
+            theirs = fls_lines.fls(program, place.path, place.offset, file_system.type)
+            if place.label not in MORE_THAN_FLS:
+                assert theirs == ours, place.label
+            print(
+                f"{place.label} {file_system.type}: {sum(theirs.values())} lines of fls, {sum(ours.values())} of ours"
+            )
+            compared[file_system.type] += sum((theirs & ours).values())
+            compared["file systems"] += 1
+    print(dict(compared))
+
+    assert {"ntfs", "fat12", "fat16", "fat32", "exfat", "ext2", "ext3", "ext4", "hfs+", "iso9660"} <= compared.keys()
+    assert compared["file systems"] > 60
+
+
+def test_extents_and_library_give_the_same_content(places: list[Place]) -> None:
+    compared = Counter()
+    for place in places:
+        for file_system in detect(place):
+            for entry in entries(file_system):
+                if entry.extents is None or entry.flags & EntryFlag.NO_CONTENT:
+                    compared["through the library only"] += 1
+                    continue
+                assert entry.size == sum(extent.length for extent in entry.extents), entry
+                if not entry.size or entry.type in (EntryType.DIRECTORY, EntryType.SYMLINK):
+                    continue
+                try:
+                    through_library = digest(file_system.open(entry), "sha1")
+                except UnreadableBytes:
+                    compared["TSK fails"] += 1
+                    continue
+                assert through_library == digest(content(file_system, entry), "sha1"), (place.label, entry)
+                compared["deleted" if entry.flags & EntryFlag.DELETED else "live"] += 1
+    print(dict(compared))
+
+    assert compared["live"] > 250
+    assert compared["deleted"] > 100
+
+
+def test_all_files_of_a_vfat_volume_are_found_or_recovered(places: list[Place], real: Path) -> None:
+    lines = (real / "derived/forensics-samples-original-files.sha256").read_text().splitlines()
+    expected = {sum_ for sum_, _ in (line.split(maxsplit=1) for line in lines if not line.startswith("#"))}
+    file_system = only(places, "forensics-samples/fs.vfat.xz@1048576")
+    found = {False: set(), True: set()}
+    for entry in entries(file_system):
+        if entry.type == EntryType.FILE and not entry.flags & EntryFlag.NO_CONTENT:
+            found[bool(entry.flags & EntryFlag.DELETED)].add(digest(content(file_system, entry)))
+    live, deleted = found[False] & expected, found[True] & expected
+    print(f"live {len(live)}, deleted {len(deleted)} of {len(expected)} digests")
+
+    assert (18, 18) == (len(live), len(deleted))
+
+
+def truth(real: Path, name: str) -> tuple[dict[str, str], dict[str, str]]:
+    """MD5 by file name from a DFTT index.html: of the files, and of what is got for fragmented ones without their FAT."""
+    with zipfile.ZipFile(real / f"sleuthkit_test_data/from_brian/{name}.zip") as archive:
+        page = re.sub(r"<[^>]*>", " ", archive.read(f"{name}/index.html").decode("latin-1"))
+    row = r"\\([\w.]+(?::\w+)?)\s+%s([0-9a-f]{32})\b"
+    return dict(re.findall(row % r"\d+\s+", page)), dict(re.findall(row % "", page))
+
+
+def undeleted(file_system: FileSystem) -> dict[str, str]:
+    """MD5 of the deleted files by name and stream."""
+    return {
+        entry.path.rpartition("/")[2] + (f":{entry.stream}" if entry.stream else ""): digest(
+            content(file_system, entry), "md5"
+        )
+        for entry in entries(file_system)
+        if entry.type == EntryType.FILE and entry.flags & EntryFlag.DELETED
+    }
+
+
+def test_deleted_files_on_ntfs_have_the_digests_of_dftt(places: list[Place], real: Path) -> None:
+    expected, _ = truth(real, "7-undel-ntfs")
+    label = next(place.label for place in places if "7-undel-ntfs" in place.label)
+    found = undeleted(only(places, label))
+    print(f"{len(expected.items() & found.items())} of {len(expected)}")
+
+    assert len(expected) >= 9
+    assert expected.items() <= found.items()
+
+
+def test_deleted_files_on_fat_have_the_digests_of_dftt(places: list[Place], real: Path) -> None:
+    whole, contiguous = truth(real, "6-undel-fat")
+    label = next(place.label for place in places if "6-undel-fat" in place.label)
+    # The first letter of a deleted short name is gone.
+    found = {name[1:]: md5 for name, md5 in undeleted(only(places, label)).items()}
+    expected = {name[1:]: md5 for name, md5 in (whole | contiguous).items()}
+    print(f"{len(expected)} files, {len(contiguous)} of them in fragments")
+
+    assert (6, 3) == (len(whole), len(contiguous))
+    assert expected == found
+
+
+def test_walk_is_the_same_every_time(places: list[Place]) -> None:
+    for place in places[:20]:
+        first = [list(file_system.walk()) for file_system in detect(place)]
+
+        assert first == [list(file_system.walk()) for file_system in detect(place)]
+
+
+def test_deleted_on_ext_is_counted_once(places: list[Place]) -> None:
+    file_system = only(places, "sleuthkit/test/data/image.dd")
+    items = list(file_system.walk())
+    lost = [item for item in items if isinstance(item, Entry) and item.flags & EntryFlag.NO_CONTENT]
+    told = [item for item in items if isinstance(item, Notice) and item.kind is NoticeKind.NOT_RECOVERABLE]
+
+    assert lost
+    assert [f"{len(lost)} deleted entries whose content the file system no longer tells where to find"] == [
+        item.message for item in told
+    ]
