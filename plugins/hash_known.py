@@ -1,6 +1,6 @@
 """Known files by exact digest."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -35,6 +35,14 @@ class KnownFiles(Scanner):
     def inputs(self) -> Mapping[str, str]:
         """The lists with their digests."""
         return {str(known.path): known.sha256 for known in self.lists}
+
+    def remarks(self) -> Sequence[str]:
+        """Rows of the lists that could not be used."""
+        return [
+            f"{known.name}: {known.rejected:,} rows were refused; first: {'; '.join(known.reasons[:3])}"
+            for known in self.lists
+            if known.rejected
+        ]
 
     def scan(self, file: File) -> Iterator[Hit]:
         """One hit for each list that holds the file's digest."""

@@ -1,0 +1,1 @@
+"""Bundled rules as data; importable as ``triage_rules`` so that a wheel carries them."""

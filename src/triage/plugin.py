@@ -5,7 +5,7 @@ Plugin modules import `triage.api` and nothing else of the suite.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, ClassVar, Protocol
 
@@ -69,8 +69,9 @@ class File(Protocol):
 class Window:
     """A piece of a file during its single read.
 
-    ``data`` starts at byte ``offset`` of the file. Its first ``overlap`` bytes were also the end of the window before, so that
-    nothing is missed that lies across a border; the host drops what is found twice. ``last`` marks the file's end.
+    ``data`` starts at byte ``offset`` of the file. Its first ``overlap`` bytes were also the end of the window
+    before, so that nothing is missed that lies across a border; the host drops what is found twice. ``last`` marks
+    the file's end.
     """
 
     file: File
@@ -99,10 +100,10 @@ class NoOptions:
 class Plugin(ABC):
     """Base of all plugins. Constructed once per process with its options, then asked file by file.
 
-    ``id`` is dotted and lower case; the file is named after it, with ``_`` for ``.``. ``yields`` lists the record types.
-    ``types`` (MIME types; ``image/*`` works) and ``paths`` (patterns over the full path, case-insensitive, ``**`` for any
-    depth, as `triage.engine.match` documents) select files; a file must satisfy each that is given; neither given
-    means every file. ``after`` names plugins that must have run before on the same file.
+    ``id`` is dotted and lower case; the file is named after it, with ``_`` for ``.``. ``yields`` lists the record
+    types. ``types`` (MIME types; ``image/*`` works) and ``paths`` (patterns over the full path, case-insensitive,
+    ``**`` for any depth, as `triage.engine.match` documents) select files; a file must satisfy each that is given;
+    neither given means every file. ``after`` names plugins that must have run before on the same file.
     """
 
     id: ClassVar[str]
@@ -118,6 +119,10 @@ class Plugin(ABC):
     def inputs(self) -> Mapping[str, str]:
         """Files that the results depend on (rule files, hash sets), path → SHA-256, for the manifest."""
         return {}
+
+    def remarks(self) -> Sequence[str]:
+        """What an examiner should know about those inputs (rows of a list that were refused); stored as notices."""
+        return ()
 
 
 class Scanner(Plugin):
@@ -139,7 +144,7 @@ class WindowScanner(Plugin):
 
 
 class Parser(Plugin):
-    """Reads facts out of files of one kind. ``companions`` are names of files needed beside it, ``{name}`` being its own."""
+    """Reads facts out of files of one kind. ``companions`` names files needed beside it, ``{name}`` being its own."""
 
     companions: ClassVar[tuple[str, ...]] = ()
 
@@ -151,8 +156,8 @@ class Parser(Plugin):
 class SqliteParser(Plugin):
     """Reads rows of a SQLite database. The host owns the private copy, the write-ahead log, the loop and bad rows.
 
-    ``query`` is one SELECT with ordered rows and named columns; ``table`` names the table that ``row_id`` (a column of the
-    query, default ``rowid``) belongs to.
+    ``query`` is one SELECT with ordered rows and named columns; ``table`` names the table that ``row_id`` (a column
+    of the query, default ``rowid``) belongs to.
     """
 
     query: ClassVar[str]

@@ -123,7 +123,7 @@ def examine_file(plugin: Plugin, file: MemoryFile) -> FileResult:
     """
     folder = file.path.rpartition("/")[0]
     beside = {name: _subject(plugin_file(f"{folder}/{name}", content)) for name, content in file.companions.items()}
-    return PluginHost([plugin], profile("triage"), lambda size, step: None).examine(_subject(file), beside)
+    return PluginHost([plugin], profile("triage"), lambda _size, _step: None).examine(_subject(file), beside)
 
 
 def _subject(file: MemoryFile) -> Subject:

@@ -137,11 +137,13 @@ class _Clocks:
     """The clock of each file system of a case."""
 
     def __init__(self, store: CaseReader) -> None:
+        self._known: dict[tuple[int, str], Clock] = {}
         self._types = {(row.evidence, row.id): _first_type(row) for row in store.volumes()}
 
     def stamp(self, stored: StoredEntry, slot: int, ns: int) -> Timestamp:
         """A time of an entry with basis and step."""
-        clock = self.clock(stored.evidence, stored.volume)
+        place = (stored.evidence, stored.volume)
+        clock = self._known.get(place) or self._known.setdefault(place, self.clock(*place))
         step = clock.steps()[slot % 4] or SECOND
         return Timestamp(ns, basis=clock.basis, resolution_ns=step)
 

@@ -25,7 +25,8 @@ class Timestamp:
 
     ``ns`` is UTC if ``basis`` is ``"utc"``; with ``"local"`` the source stored wall-clock time without a
     zone (FAT, EXIF) and ``ns`` is that wall clock read as if it were UTC, to be worded so in every output.
-    ``resolution_ns`` is the step of the stored clock. ``stored`` is the value as the source holds it, ``encoding`` its name.
+    ``resolution_ns`` is the step of the stored clock. ``stored`` is the value as the source holds it, ``encoding``
+    its name.
     """
 
     ns: int

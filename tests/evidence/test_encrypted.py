@@ -1,4 +1,4 @@
-"""LUKS volumes written from the specification, the decryption of sectors, and what is said about volumes that stay closed."""
+"""LUKS volumes written from the specification, decryption of sectors, and what is said of volumes that stay closed."""
 
 import json
 from pathlib import Path
@@ -130,7 +130,11 @@ def test_an_unknown_cipher_is_named_and_not_a_wrong_password() -> None:
 
 def test_a_luks2_header_that_lies_is_refused() -> None:
     area = json.dumps({"segments": {"0": {"type": "crypt"}}}).encode()
-    for data in (b"LUKS\xba\xbe\x00\x02" + bytes(8184), b"LUKS\xba\xbe\x00\x02" + area, b"LUKS\xba\xbe\x00\x09" + bytes(600)):
+    for data in (
+        b"LUKS\xba\xbe\x00\x02" + bytes(8184),
+        b"LUKS\xba\xbe\x00\x02" + area,
+        b"LUKS\xba\xbe\x00\x09" + bytes(600),
+    ):
         found = search(data, *STRUCTURES, options=with_keys("secret"))
 
         assert found.volumes[0].state == "locked"

@@ -38,8 +38,8 @@ def qemu(tmp_path: Path, tool: Callable[[str], str]) -> Run:
     tool("qemu-img")
     (tmp_path / "base.raw").write_bytes(MEDIA)
 
-    def run(*words: str) -> None:
-        subprocess.run([tool(words[0]), *words[1:]], cwd=tmp_path, check=True, capture_output=True)
+    def run(*words: str, check: bool = True) -> None:
+        subprocess.run([tool(words[0]), *words[1:]], cwd=tmp_path, check=check, capture_output=True)
 
     return run
 
@@ -92,7 +92,8 @@ def test_media_is_what_qemu_finds(tmp_path: Path, qemu: Run, kind: str, options:
 
 @pytest.mark.parametrize("kind", ["qcow", "qcow2"])
 def test_compressed_clusters_are_inflated(tmp_path: Path, qemu: Run, kind: str) -> None:
-    qemu("qemu-img", "convert", "-c", "-O", kind, "base.raw", "disk.image")
+    # For version 1, qemu-img writes the whole disk and then ends with 1.
+    qemu("qemu-img", "convert", "-c", "-O", kind, "base.raw", "disk.image", check=kind != "qcow")
 
     assert_reads_as(opened(tmp_path / "disk.image").source, MEDIA)
 
@@ -329,7 +330,7 @@ def qcow2(
     head = struct.pack(
         ">4sIQIIQIIQQIIQ", b"QFI\xfb", 3, at, len(backing), cluster_bits, size, encryption, l1_size, 65536, 0, 0, 0, 0
     )
-    head += struct.pack(">QQQII", more, 0, 0, 4, 104)
+    head += struct.pack(">QQQII", more, 0, 0, 4, 112)
     return (head.ljust(512, b"\0") + backing).ljust(65536, b"\0") + bytes(65536)
 
 

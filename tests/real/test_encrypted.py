@@ -1,4 +1,4 @@
-"""Encrypted volumes of other people's images: digests of the plain text from their own documentation and from other readers."""
+"""Encrypted volumes of other people's images: digests from their documentation and from other readers."""
 
 import configparser
 import gzip
@@ -163,7 +163,7 @@ def test_headers_that_cryptsetup_writes(name: str, tmp_path: Path, tool: Callabl
 
     evidence = opened(image, files=(key,))
 
-    assert [v.state for v in evidence.volumes][0] == "unlocked"
+    assert evidence.volumes[0].state == "unlocked"
     assert next(v for v in evidence.volumes if v.id == "luks").size < 32 << 20
     with pytest.raises(CredentialError):
         opened(image, "another")

@@ -1,4 +1,4 @@
-"""The walk against ``fls``, extents against the library, and deleted files against the tables of those who deleted them."""
+"""The walk against ``fls``, extents against the library, deleted files against the tables of those who deleted them."""
 
 import hashlib
 import re
@@ -64,7 +64,9 @@ def entries(file_system: FileSystem) -> list[Entry]:
     return [item for item in file_system.walk() if isinstance(item, Entry)]
 
 
-def test_walk_lists_what_fls_lists(places: list[Place], tool: Callable[[str], str]) -> None:
+def test_walk_lists_what_fls_lists(
+    places: list[Place], tool: Callable[[str], str], record_property: Callable[[str, object], None]
+) -> None:
     program = tool("fls")
     compared = Counter()
     for place in places:
@@ -73,18 +75,16 @@ def test_walk_lists_what_fls_lists(places: list[Place], tool: Callable[[str], st
             theirs = fls_lines.fls(program, place.path, place.offset, file_system.type)
             if place.label not in MORE_THAN_FLS:
                 assert theirs == ours, place.label
-            print(
-                f"{place.label} {file_system.type}: {sum(theirs.values())} lines of fls, {sum(ours.values())} of ours"
-            )
             compared[file_system.type] += sum((theirs & ours).values())
             compared["file systems"] += 1
-    print(dict(compared))
 
     assert {"ntfs", "fat12", "fat16", "fat32", "exfat", "ext2", "ext3", "ext4", "hfs+", "iso9660"} <= compared.keys()
     assert compared["file systems"] > 60
 
 
-def test_extents_and_library_give_the_same_content(places: list[Place]) -> None:
+def test_extents_and_library_give_the_same_content(
+    places: list[Place], record_property: Callable[[str, object], None]
+) -> None:
     compared = Counter()
     for place in places:
         for file_system in detect(place):
@@ -102,7 +102,6 @@ def test_extents_and_library_give_the_same_content(places: list[Place]) -> None:
                     continue
                 assert through_library == digest(content(file_system, entry), "sha1"), (place.label, entry)
                 compared["deleted" if entry.flags & EntryFlag.DELETED else "live"] += 1
-    print(dict(compared))
 
     assert compared["live"] > 250
     assert compared["deleted"] > 100
@@ -117,13 +116,12 @@ def test_all_files_of_a_vfat_volume_are_found_or_recovered(places: list[Place], 
         if entry.type == EntryType.FILE and not entry.flags & EntryFlag.NO_CONTENT:
             found[bool(entry.flags & EntryFlag.DELETED)].add(digest(content(file_system, entry)))
     live, deleted = found[False] & expected, found[True] & expected
-    print(f"live {len(live)}, deleted {len(deleted)} of {len(expected)} digests")
 
-    assert (18, 18) == (len(live), len(deleted))
+    assert (len(live), len(deleted)) == (18, 18)
 
 
 def truth(real: Path, name: str) -> tuple[dict[str, str], dict[str, str]]:
-    """MD5 by file name from a DFTT index.html: of the files, and of what is got for fragmented ones without their FAT."""
+    """MD5 by file name from a DFTT index.html: of the files, and of what is got of fragmented ones without a FAT."""
     with zipfile.ZipFile(real / f"sleuthkit_test_data/from_brian/{name}.zip") as archive:
         page = re.sub(r"<[^>]*>", " ", archive.read(f"{name}/index.html").decode("latin-1"))
     row = r"\\([\w.]+(?::\w+)?)\s+%s([0-9a-f]{32})\b"
@@ -145,7 +143,6 @@ def test_deleted_files_on_ntfs_have_the_digests_of_dftt(places: list[Place], rea
     expected, _ = truth(real, "7-undel-ntfs")
     label = next(place.label for place in places if "7-undel-ntfs" in place.label)
     found = undeleted(only(places, label))
-    print(f"{len(expected.items() & found.items())} of {len(expected)}")
 
     assert len(expected) >= 9
     assert expected.items() <= found.items()
@@ -157,9 +154,8 @@ def test_deleted_files_on_fat_have_the_digests_of_dftt(places: list[Place], real
     # The first letter of a deleted short name is gone.
     found = {name[1:]: md5 for name, md5 in undeleted(only(places, label)).items()}
     expected = {name[1:]: md5 for name, md5 in (whole | contiguous).items()}
-    print(f"{len(expected)} files, {len(contiguous)} of them in fragments")
 
-    assert (6, 3) == (len(whole), len(contiguous))
+    assert (len(whole), len(contiguous)) == (6, 3)
     assert expected == found
 
 

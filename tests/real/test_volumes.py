@@ -24,7 +24,7 @@ from triage.errors import EvidenceError
 from triage.evidence.entry import Entry, EntryType, Evidence, OpenOptions, content
 from triage.evidence.open import open_evidence
 from triage.evidence.shadow_files import ShadowFileSystem
-from triage.notices import NoticeKind, Notice
+from triage.notices import Notice, NoticeKind
 
 DISSECT = "pypi/dissect_volume-3.18/tests/_data"
 
@@ -91,7 +91,6 @@ def test_partition_ids_are_those_of_dfvfs(name: str, real: Path, tmp_path: Path)
     image = DISKS[name](real, tmp_path)
     kind = definitions.TYPE_INDICATOR_GPT if name == "gpt" else definitions.TYPE_INDICATOR_TSK_PARTITION
     parent = factory.Factory.NewPathSpec(definitions.TYPE_INDICATOR_OS, location=str(image))
-    parent = factory.Factory.NewPathSpec(definitions.TYPE_INDICATOR_RAW, parent=parent)
     root = factory.Factory.NewPathSpec(kind, location="/", parent=parent)
     entries = list(resolver.Resolver.OpenFileEntry(root).sub_file_entries)
     expected = {entry.name: entry.size for entry in entries if entry.name.startswith("p")}
@@ -138,13 +137,24 @@ def test_a_physical_volume_of_an_older_lvm_is_named(real: Path, tmp_path: Path) 
     with gzip.open(real / DISSECT / "lvm/lvm.bin.gz") as stream:
         evidence = opened(sparsely(stream, tmp_path / "lvm.bin"))
 
-    assert [v.id for v in evidence.volumes] == [""]
+    assert [v.id for v in evidence.volumes] == ["", "lv-lv_test"]
     assert 'group "vg_test"' in evidence.volumes[0].description
-    assert evidence.notices == ()
+
+
+def test_all_six_partitions_of_a_chain_hold_their_file_system(real: Path, tmp_path: Path) -> None:
+    """DFTT 1: "A tool should show all six FAT16 partitions. Each partition has a file whose name corresponds to it."."""
+    systems = opened(extended_partitions(real, tmp_path)).file_systems()
+    names = [
+        [e.path for e in fs.walk() if isinstance(e, Entry) and e.type == EntryType.FILE] for fs in systems.values()
+    ]
+
+    assert list(systems) == ["p1", "p2", "p3", "p5", "p6", "p9"]
+    assert {fs.type for fs in systems.values()} == {"fat16"}
+    assert len({tuple(found) for found in names}) == 6
 
 
 def test_files_of_several_file_systems_on_one_disk(real: Path, tmp_path: Path) -> None:
-    """Each file system of this disk is larger than its partition, so that a reader that stops there finds no files."""
+    """Two file systems are larger than their partitions: a reader that stops there finds no files."""
     expected = {
         name: hashlib.sha256((real / "forensics-samples/original-multiple" / name).read_bytes()).hexdigest()
         for name in ("debian_logo.jpg", "test.txt")
@@ -239,6 +249,8 @@ def damaged(real: Path, folder: Path) -> Iterator[Path]:
         with target.open("wb") as file:
             for line in dump.read_text().splitlines():
                 at, _, rest = line.partition(":")
+                if not rest:  # "*" stands for repeated lines of zeros, and the last address for the end
+                    continue
                 file.seek(int(at, 16))
                 file.write(bytes.fromhex(rest.strip().partition("  ")[0]))
         yield target

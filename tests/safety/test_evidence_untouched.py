@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 TRIAGE = [sys.executable, "-m", "triage"]
-CALLS = (
-    "open,openat,openat2,creat,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat,truncate,ftruncate,link,linkat"
+CALLS = ",".join(
+    "open openat openat2 creat rename renameat renameat2 unlink unlinkat mkdir mkdirat truncate ftruncate link linkat "
+    "symlink symlinkat chmod fchmodat chown fchownat utimensat utime utimes futimesat setxattr lsetxattr removexattr "
+    "mknod mknodat mount".split()
 )
-CALLS += ",symlink,symlinkat,chmod,fchmodat,chown,fchownat,utimensat,utime,utimes,futimesat,setxattr,lsetxattr,removexattr,mknod,mknodat,mount"
 
 
 def state(folder: Path) -> dict[str, tuple[int, int, int, str]]:

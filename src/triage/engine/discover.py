@@ -21,6 +21,7 @@ from typing import Final, NamedTuple
 
 from triage.engine.match import PathMatcher
 from triage.errors import UsageError
+from triage.guard import Failed, attempt
 from triage.plugin import Parser, Plugin, Scanner, SqliteParser, WindowScanner
 from triage.records import RECORD_TYPES
 
@@ -158,11 +159,8 @@ def _load_file(path: Path) -> ModuleType:
 
 def _import(load: Callable[[], ModuleType]) -> ModuleType | str:
     """The module, or what went wrong: a plugin's module may raise anything while it is imported, even `SystemExit`."""
-    try:
-        return load()
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - becomes a `Broken` with these words
-        where = f" (line {error.lineno})" if isinstance(error, SyntaxError) else ""
-        return f"{type(error).__name__}: {error}{where}"
+    imported = attempt(load)
+    return imported.words() if isinstance(imported, Failed) else imported.value
 
 
 def _examine(candidate: _Candidate) -> Loaded | Broken:

@@ -1,11 +1,11 @@
 """The plugin host: lets each plugin look at one file, and turns whatever happens into an outcome.
 
-This module holds the one broad ``except`` of the suite: a plugin may raise anything, and that costs the one
-(plugin, file) pair and a notice.
+A plugin may raise anything, and that costs the one (plugin, file) pair and a notice.
 """
 
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import BinaryIO, Final, NamedTuple
 
 from triage.case.rows import FileResult, Found
@@ -14,9 +14,10 @@ from triage.engine.profile import Profile
 from triage.engine.readpass import Piece, Reading, lost_bytes, pieces
 from triage.engine.sniff import sniff
 from triage.errors import EvidenceError
-from triage.evidence.database import DatabaseDamaged, open_database
+from triage.evidence.database import DatabaseDamaged, DatabaseEncrypted, open_database
 from triage.evidence.entry import Entry, EntryFlag
 from triage.evidence.source import ByteSource
+from triage.guard import Failed, attempt
 from triage.locator import Locator
 from triage.notices import Notice, NoticeKind, Outcome, notice
 from triage.plugin import (
@@ -289,50 +290,49 @@ def _rows(plugin: SqliteParser, file: HostFile, ledger: _Ledger) -> Iterable[Rec
     wal, journal = ([c.source() if c is not None and c.size else None for c in beside] + [None, None])[:2]
     with open_database(file.source(), wal, journal, file.locator) as database:
         for row in database.rows(plugin.query, plugin.table, plugin.row_id):
-            try:
-                record = plugin.record(row)
-            except (ValueError, TypeError, KeyError, IndexError, ArithmeticError, AttributeError) as error:
-                ledger.doubt(NoticeKind.FAILED, f"row not understood: {_words(error)}", plugin.id, row.locator)
-                continue
-            if record is not None:
-                yield record
+            made = attempt(partial(plugin.record, row))
+            if isinstance(made, Failed):
+                ledger.doubt(NoticeKind.FAILED, f"row not understood: {made.words()}", plugin.id, row.locator)
+            elif made.value is not None:
+                yield made.value
 
 
 def _guard(plugin: str, ledger: _Ledger, produce: Callable[[], Iterable[Record]]) -> bool:
     """Take a plugin's records; `False` if it failed. What it had found before it failed is kept."""
-    count = 0
-    try:
+    before = len(ledger.found)
+
+    def take() -> None:
         for record in produce():
             ledger.found.append(Found(plugin, record))
-            count += 1
-            if count >= MOST_RECORDS:
+            if len(ledger.found) - before >= MOST_RECORDS:
                 raise SkipFile(f"stopped after {MOST_RECORDS:,} records")
-    except SkipFile as reason:
-        ledger.end(plugin, Outcome.SKIPPED, NoticeKind.LIMIT, str(reason))
+
+    ended = attempt(take)
+    if isinstance(ended, Failed):
+        outcome, kind, message = _judge(ended)
+        ledger.end(plugin, outcome, kind, message)
         return False
-    except UnsupportedSchema as reason:
-        ledger.end(plugin, Outcome.FAILED, NoticeKind.UNSUPPORTED, str(reason))
-        return False
-    except DatabaseDamaged as error:
-        ledger.end(plugin, Outcome.FAILED, NoticeKind.DAMAGED, str(error))
-        return False
-    except EvidenceError as error:
-        ledger.end(plugin, Outcome.FAILED, NoticeKind.UNREADABLE, str(error))
-        return False
-    except Exception as error:  # noqa: BLE001 - the one place: a plugin may raise anything, and it costs this pair only
-        ledger.end(plugin, Outcome.FAILED, NoticeKind.FAILED, _words(error))
-        return False
-    if count:
+    if len(ledger.found) > before:
         ledger.end(plugin, Outcome.FOUND)
     elif ledger.outcomes[plugin] is not Outcome.FOUND:
         ledger.end(plugin, Outcome.NOTHING)
     return True
 
 
-def _words(error: BaseException) -> str:
-    """Error class, text and the line of code, in one line."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    where = "" if trace is None else f" (line {trace.tb_lineno} of {trace.tb_frame.f_code.co_name})"
-    return f"{type(error).__name__}: {error}{where}"
+def _judge(failed: Failed) -> tuple[Outcome, NoticeKind, str]:
+    """What an error means for the (plugin, file) pair that it happened to."""
+    error = failed.error
+    for kind_of_error, (outcome, kind) in _MEANING.items():
+        if isinstance(error, kind_of_error):
+            return outcome, kind, str(error)
+    return Outcome.FAILED, NoticeKind.FAILED, failed.words()
+
+
+# In this order: the classes of evidence errors are below one another.
+_MEANING: Final[dict[type[Exception], tuple[Outcome, NoticeKind]]] = {
+    SkipFile: (Outcome.SKIPPED, NoticeKind.LIMIT),
+    UnsupportedSchema: (Outcome.FAILED, NoticeKind.UNSUPPORTED),
+    DatabaseDamaged: (Outcome.FAILED, NoticeKind.DAMAGED),
+    DatabaseEncrypted: (Outcome.FAILED, NoticeKind.ENCRYPTED),
+    EvidenceError: (Outcome.FAILED, NoticeKind.UNREADABLE),
+}

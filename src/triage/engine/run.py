@@ -112,6 +112,9 @@ class _Scan:
         self._log(custody.SCAN_STARTED, {"system": platform.system(), "workers": self._workers})
         check_same_scan(store, describe_scan(self._request, self._discovery, self._plugins))
         paths = self._open_all()
+        self._notices(
+            [notice(NoticeKind.REMARK, Locator(""), text, p.id) for p in self._plugins for text in p.remarks()]
+        )
         before = {str(path): file_states(files) for path, files in paths.values()}
         dispatcher = Dispatcher(self._make_pool(paths), self._scratch, self._workers * 2 + 1)
         self._scratch.mkdir(exist_ok=True)

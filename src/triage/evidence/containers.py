@@ -13,7 +13,14 @@ from triage.evidence.ewf import open_ewf
 from triage.evidence.ewf_lib import open_ewf2
 from triage.evidence.files import OpenFile, read_exactly
 from triage.evidence.raw import open_raw
-from triage.evidence.virtual import open_apple, open_qcow_disk, open_vhd, open_vmdk_disk, refuse_unread
+from triage.evidence.virtual import (
+    open_apple,
+    open_qcow_disk,
+    open_vhd_disk,
+    open_vhdx_disk,
+    open_vmdk_disk,
+    refuse_unread,
+)
 
 # Signatures at the start of a file come before those at its end, which a raw image may hold by chance in its last
 # sector; what nothing recognises is raw.
@@ -22,8 +29,9 @@ DETECTORS: Final[tuple[Detector, ...]] = (
     open_ewf2,
     open_qcow_disk,
     open_vmdk_disk,
-    open_vhd,
+    open_vhdx_disk,
     refuse_unread,
+    open_vhd_disk,
     open_apple,
     open_raw,
 )

@@ -174,10 +174,11 @@ class ExtentSource(ByteSource):
 class Volume:
     """One volume of an evidence: partition, logical volume, decrypted volume, shadow copy, or the whole source.
 
-    ``id`` is the path of volumes from the outside in: ``""`` for evidence without a volume system, ``p2`` for the second
-    allocated partition, ``p2/lv-root``, ``p2/apfs1``, ``p2/vss1``. ``state`` is one of ``open``, ``unlocked`` (decrypted with a key
-    that was given), ``locked`` (encrypted: not examined), ``unallocated``, ``listed`` (known, left out by request) and
-    ``unrecognised`` (no file system found). ``offset`` is in bytes from the start of the evidence's media.
+    ``id`` is the path of volumes from the outside in: ``""`` for evidence without a volume system, ``p2`` for the
+    partition in the second entry of its table, ``p2/lv-root``, ``p2/apfs1``, ``p2/vss1``. ``state`` is one of
+    ``open``, ``unlocked`` (decrypted with a key that was given), ``locked`` (encrypted: not examined),
+    ``unallocated``, ``listed`` (known, left out by request) and ``unrecognised`` (no file system found). ``offset``
+    is in bytes from the start of the evidence's media.
     """
 
     id: str
@@ -194,10 +195,10 @@ class Volume:
 class Evidence:
     """One opened image, device or extraction.
 
-    ``type`` names the container (``raw``, ``ewf``, ``vmdk`` …). ``files`` are all the paths that it consists of (segments,
-    parent disks). ``stored_digests`` are those that the container itself holds over the media, by algorithm
-    (``md5``, ``sha1``), hex. ``facts`` are what else the container says (case number, examiner, acquisition date …).
-    ``notices`` are doubts met while opening.
+    ``type`` names the container (``raw``, ``ewf``, ``vmdk`` …). ``files`` are all the paths that it consists of
+    (segments, parent disks). ``stored_digests`` are those that the container itself holds over the media, by
+    algorithm (``md5``, ``sha1``), hex. ``facts`` are what else the container says (case number, examiner, acquisition
+    date …). ``notices`` are doubts met while opening.
     """
 
     label: str

@@ -1,10 +1,13 @@
 """Times of FAT and exFAT directory entries, read from the entry itself.
 
-TSK turns their wall-clock time into UTC with the zone of the process, which loses times in the hour that daylight saving skips
-and makes results depend on the machine. The metadata address of TSK is the place of the 32-byte entry (``tsk_fatfs.h``: entry
-number in the data area plus 3), so it is read again here.
+TSK turns their wall-clock time into UTC with the zone of the process, which makes results depend on the machine and
+loses times in the hour that daylight saving skips. The metadata address of TSK is the place of the 32-byte entry
+(``tsk_fatfs.h``: entry number in the data area plus 3), so it is read again here, and no zone is touched.
 
-Layout of entries and dates: Microsoft, "FAT: General Overview of On-Disk Format" 1.03 and "exFAT file system specification".
+Differences from TSK: years to 2107 and not 2037; a date that cannot be is no date and not a nearby one.
+
+Layout of entries and dates: Microsoft, "FAT: General Overview of On-Disk Format" 1.03, and "exFAT file system
+specification".
 """
 
 import struct
@@ -46,7 +49,7 @@ _STEP: Final = datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC) - _EPOCH
 
 @dataclass(frozen=True, slots=True)
 class FatDirectoryEntries:
-    """Where the directory entries of one FAT or exFAT volume lie: ``start`` is the first byte that entries can be in."""
+    """Where the directory entries of one FAT or exFAT volume lie; ``start`` is the first byte that can hold one."""
 
     source: ByteSource
     start: int

@@ -105,19 +105,18 @@ def read(source: ByteSource, locator: Locator) -> Layout | None:
     except UnreadableBytes:
         return None
     used = [slot for slot in table or () if slot.used]
-    likely = [slot for slot in used if slot.plausible]
+    likely = [(number, slot) for number, slot in enumerate(table or (), 1) if slot.used and slot.plausible]
     if not likely:
         return None
-    inside = any(slot.start * SECTOR < source.size for slot in likely)
+    inside = any(slot.start * SECTOR < source.size for _, slot in likely)
     if not inside and len(likely) < len(used):
         return None  # other bytes with the same signature, such as the boot sector of a file system
     chain = _Chain(source, locator)
-    found = [slot for slot in likely if slot.type not in EXTENDED]
-    for slot in likely:
+    found = [numbered for numbered in likely if numbered[1].type not in EXTENDED]
+    for _, slot in likely:
         if slot.type in EXTENDED:
             found += chain.follow(slot)
-    found.sort(key=lambda slot: slot.start)
-    parts = tuple(_part(number, slot) for number, slot in enumerate(found, 1))
+    parts = tuple(_part(number, slot) for number, slot in found)
     if len(likely) < len(used):
         text = f"{len(used) - len(likely)} of {len(used)} entries of the partition table are impossible"
         chain.notices.append(notice(NoticeKind.DAMAGED, locator, text, ORIGIN))
@@ -146,9 +145,9 @@ class _Chain:
     def __init__(self, source: ByteSource, locator: Locator) -> None:
         self.source, self.locator, self.notices, self.seen = source, locator, [], set()
 
-    def follow(self, outer: Slot) -> list[Slot]:
-        """The logical partitions in ``outer``, with absolute start sectors."""
-        found: list[Slot] = []
+    def follow(self, outer: Slot) -> list[tuple[int, Slot]]:
+        """The logical partitions in ``outer`` with their numbers and absolute start sectors."""
+        found: list[tuple[int, Slot]] = []
         sector: int | None = outer.start
         while sector is not None:
             if not self._enter(sector):
@@ -156,11 +155,11 @@ class _Chain:
             table = self._table(sector)
             if table is None:
                 break
-            likely = [slot for slot in table if slot.used and slot.flag in (0, 0x80)]
-            found += [
-                slot._replace(start=sector + slot.start) for slot in likely if slot.type not in EXTENDED and slot.start
-            ]
-            links = [slot.start for slot in likely if slot.type in EXTENDED]
+            likely = [(n, slot) for n, slot in enumerate(table, 1) if slot.used and slot.flag in (0, 0x80)]
+            for number, slot in likely:
+                if slot.type not in EXTENDED and slot.start:
+                    found.append((4 * len(self.seen) + number, slot._replace(start=sector + slot.start)))
+            links = [slot.start for _, slot in likely if slot.type in EXTENDED]
             sector = outer.start + links[0] if links else None
         return found
 

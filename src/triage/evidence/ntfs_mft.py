@@ -78,8 +78,8 @@ def record_size(boot: bytes) -> int:
 class Mft:
     """Records of a master file table.
 
-    ``table`` holds its bytes, ``size`` is that of a record, and ``read_list(record, attribute, size)`` reads an attribute
-    list that is stored outside of its record.
+    ``table`` holds its bytes, ``size`` is that of a record, and ``read_list(record, attribute, size)`` reads a list of
+    attributes that is stored outside of its record.
     """
 
     def __init__(self, table: ByteSource, size: int, read_list: Callable[[int, int, int], bytes]) -> None:
@@ -120,7 +120,7 @@ class Mft:
                 return EntryTimes(modified, accessed, changed, created)
         return None
 
-    def _facts(
+    def _facts(  # noqa: C901 - one loop over the attributes, run for every file
         self, block: bytes, begin: int, exact: bool = False
     ) -> tuple[EntryTimes | None, dict[str, int], int] | None:
         """Name times, valid lengths, offset of the attribute list; `None` if the record must be `_fixed` first."""
@@ -132,34 +132,26 @@ class Mft:
         end = begin + self._size
         at = begin + block[begin + 20] + (block[begin + 21] << 8)
         while at + 24 <= end:
+            if not exact and at % _STRIDE > _STRIDE - 26:
+                return None
             kind, length, nonresident, name_length, name_at, _ = _ATTRIBUTE.unpack_from(block, at)
             if kind == _END or length < 24 or at + length > end:
                 break
-            if not exact and at % _STRIDE > _STRIDE - 26:
-                return None
             if kind == _FILE_NAME and not nonresident:
                 value = at + block[at + 20] + (block[at + 21] << 8)
                 if not exact and value % _STRIDE > _STRIDE - 68:
                     return None
                 if value + 66 <= at + length:
-                    created, modified, changed, accessed, namespace = _NAME.unpack_from(block, value)
-                    if namespace != _DOS_NAMESPACE:
-                        name_times = EntryTimes(
-                            (modified - _UNIX_EPOCH) * 100 if modified else None,
-                            (accessed - _UNIX_EPOCH) * 100 if accessed else None,
-                            (changed - _UNIX_EPOCH) * 100 if changed else None,
-                            (created - _UNIX_EPOCH) * 100 if created else None,
-                        )
-            elif kind == _DATA:
-                if nonresident and length >= 64:
-                    if not exact and at % _STRIDE > _STRIDE - 66:
+                    name_times = _times_of_name(block, value) or name_times
+            elif kind == _DATA and nonresident and length >= 64:
+                if not exact and at % _STRIDE > _STRIDE - 66:
+                    return None
+                first, size, written = _NONRESIDENT.unpack_from(block, at + 16)
+                if written < size and not first:
+                    if not exact:
                         return None
-                    first, size, written = _NONRESIDENT.unpack_from(block, at + 16)
-                    if written < size and not first:
-                        if not exact:
-                            return None
-                        name = block[at + name_at : at + name_at + 2 * name_length]
-                        valid = {**valid, name.decode("utf-16-le", "replace"): written}
+                    name = block[at + name_at : at + name_at + 2 * name_length]
+                    valid = {**valid, name.decode("utf-16-le", "replace"): written}
             elif kind == _ATTRIBUTE_LIST:
                 list_at = at - begin
             at += length
@@ -223,6 +215,19 @@ class Mft:
                 return
             yield reference & _REFERENCE_MASK
             place += step
+
+
+def _times_of_name(block: bytes, at: int) -> EntryTimes | None:
+    """The times of the $FILE_NAME value at ``at``; `None` if it is a DOS name."""
+    created, modified, changed, accessed, namespace = _NAME.unpack_from(block, at)
+    if namespace == _DOS_NAMESPACE:
+        return None
+    return EntryTimes(
+        (modified - _UNIX_EPOCH) * 100 if modified else None,
+        (accessed - _UNIX_EPOCH) * 100 if accessed else None,
+        (changed - _UNIX_EPOCH) * 100 if changed else None,
+        (created - _UNIX_EPOCH) * 100 if created else None,
+    )
 
 
 def _attributes(record: bytes) -> Iterator[tuple[int, int, int, int]]:

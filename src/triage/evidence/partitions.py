@@ -1,8 +1,8 @@
 """Partition tables: one detector for MBR (with extended chains), GPT and the Apple partition map.
 
-Allocated partitions are numbered as dfvfs numbers them (``p1`` …): in an MBR by start sector over primary and
-logical partitions, in a GPT by entry (which is also Linux's number), in an Apple map by place in the map. Gaps are
-``u1``, ``u2`` … in the order of their start.
+Allocated partitions carry the number of their entry, as dfvfs has it: in an MBR ``p1`` to ``p4`` for the four primary
+entries, then four for each extended table in the order of the chain (``p5``, ``p9`` …); in a GPT and in an Apple map
+the place of the entry, unused ones counted. They are listed by start. Gaps are ``u1``, ``u2`` … by start.
 """
 
 from collections.abc import Iterable, Iterator

@@ -47,7 +47,7 @@ class QcowHeader:
     incompatible: int = 0
     compression: int = 0
     snapshots: int = 0
-    backing: str = ""
+    backing: str | None = None
     backing_format: str = ""
     data_file: str = ""
 
@@ -74,8 +74,8 @@ def read_header(source: ByteSource, name: str) -> QcowHeader:
         raise UnsupportedEvidence(
             f"{name}: QCOW features {header.incompatible:#x} with compression {header.compression} are not read"
         )
-    span = 1 << (header.cluster_bits + header.l2_bits)
-    if not 9 <= header.cluster_bits <= 21 or header.size > header.l1_size * span:
+    plausible = 9 <= header.cluster_bits <= 21 and 0 <= header.l2_bits <= 21
+    if not plausible or header.size > header.l1_size << (header.cluster_bits + header.l2_bits) or not header.size:
         raise EvidenceError(f"{name}: a QCOW disk of {header.size} bytes cannot have the tables that its header states")
     if header.l1_offset + 8 * header.l1_size > source.size:
         raise EvidenceError(f"{name}: the cluster table lies behind the end of the file; the file is cut short")
@@ -87,7 +87,7 @@ def _version_1(head: bytes) -> QcowHeader:
         ">QIIQBBxxIQ", head, 8
     )
     l1_size = -(-size // (1 << (cluster_bits + l2_bits)))
-    backing = _text(head[backing_at : backing_at + backing_size]) if backing_at else ""
+    backing = _text(head[backing_at : backing_at + backing_size]) if backing_at else None
     return QcowHeader(1, size, cluster_bits, l2_bits, l1_offset, l1_size, encryption, backing=backing)
 
 
@@ -114,7 +114,7 @@ def _version_2(source: ByteSource, head: bytes, name: str) -> QcowHeader:
         incompatible,
         compression,
         snapshots,
-        _text(source.read_at(backing_at, min(backing_size, 1023))) if backing_at else "",
+        _text(source.read_at(backing_at, min(backing_size, 1023))) if backing_at else None,
         extensions.get(_BACKING_FORMAT, ""),
         extensions.get(_DATA_FILE_NAME, ""),
     )
@@ -259,7 +259,7 @@ def open_qcow(layers: Layers) -> tuple[QcowSource, QcowHeader]:
     if header.incompatible & _DATA_FILE:
         data = FileSource(layers.parent(path, header.data_file, "data file"))
     backing: ByteSource | None = None
-    if header.backing:
+    if header.backing is not None:
         below = layers.parent(path, header.backing, "backing file")
         backing = FileSource(below)
         if header.backing_format != "raw" and backing.read_at(0, 4) == MAGIC:

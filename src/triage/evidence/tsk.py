@@ -1,11 +1,11 @@
 """File systems that The Sleuth Kit reads: NTFS, FAT, exFAT, ext, HFS+, ISO 9660 and UFS.
 
-The walk gives what ``fls -r -m`` gives: live and deleted names, streams, virtual files, and metadata without a name under
-``/$OrphanFiles``. A name that several paths lead to is listed under each; a directory is entered once.
+The walk gives what ``fls -r -m`` gives: live and deleted names, streams, virtual files, and metadata without a name
+under ``/$OrphanFiles``. Every name of a file is listed; a directory is entered once.
 
-Deleted files: on FAT and exFAT, TSK takes the clusters from the first on that are free now; on NTFS the record keeps its runs.
-On ext3 and ext4 nothing is kept: such entries carry `EntryFlag.NO_CONTENT`, and one notice at the end counts them, because one
-for each would fill a store with what the flag says already.
+Deleted files: on FAT and exFAT, TSK takes the clusters from the first on that are free now; on NTFS the record keeps
+its runs. On ext3 and ext4 nothing is kept: such entries carry `EntryFlag.NO_CONTENT`, and one notice at the end counts
+them, because one for each would fill a store with what the flag says already.
 """
 
 from collections.abc import Iterator
@@ -33,8 +33,8 @@ _MAY_BE_DIRECTORY: Final = (EntryType.DIRECTORY, EntryType.VIRTUAL_DIRECTORY, En
 def detect(source: ByteSource, locator: Locator, options: OpenOptions) -> tuple[FileSystem, ...]:  # noqa: ARG001
     """Every file system at offset 0 of ``source`` that TSK reads, in a fixed order.
 
-    Two may share a source; the second and later get ``+type`` behind the volume in their locator, so that addresses stay
-    unique.
+    Two may share a source; the second and later get ``+type`` behind the volume in their locator, so that locators
+    stay unique.
     """
     found: list[FileSystem] = []
     for native in tsk_native.open_all(source):

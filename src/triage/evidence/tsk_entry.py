@@ -146,26 +146,11 @@ class EntryMaker:
         if not attributes:
             if flags & _META_UNALLOCATED and kind not in _DIRECTORIES:
                 flags |= _NO_CONTENT
-            return [
-                Entry(
-                    path,
-                    kind,
-                    str(address),
-                    size,
-                    flags,
-                    times,
-                    None if size else (),
-                    "",
-                    name_type,
-                    mode,
-                    uid,
-                    gid,
-                    links,
-                    "",
-                    raw_path,
-                    name_times,
-                )  # fmt: skip
-            ]
+            nothing = Entry(
+                path, kind, str(address), size, flags, times, None if size else (), "", name_type, mode, uid, gid, links,
+                "", raw_path, name_times,
+            )  # fmt: skip
+            return [nothing]
         entries = []
         for type_, number, raw_name, size, stored_flags, runs in attributes:
             stream = name_text(raw_name) if raw_name else ""
@@ -175,32 +160,18 @@ class EntryMaker:
             extents = None
             if not storage & _THROUGH_LIBRARY:
                 extents = self._extents(runs, size, valid.get(stream, size))
-            entries.append(
-                Entry(
-                    path,
-                    EntryType.FILE if type_ == tsk_native.NTFS_DATA and kind == EntryType.DIRECTORY else kind,
-                    f"{address}-{type_}-{number}",
-                    size,
-                    flags | storage,
-                    times,
-                    extents,
-                    stream,
-                    name_type,
-                    mode,
-                    uid,
-                    gid,
-                    links,
-                    "",
-                    raw_path,
-                    None if stream else name_times,
-                )  # fmt: skip
-            )
-        if name_times is not None and all([entry.stream for entry in entries]):
+            entry = Entry(
+                path, EntryType.FILE if type_ == tsk_native.NTFS_DATA and kind == EntryType.DIRECTORY else kind,
+                f"{address}-{type_}-{number}", size, flags | storage, times, extents, stream, name_type, mode, uid, gid,
+                links, "", raw_path, None if stream else name_times,
+            )  # fmt: skip
+            entries.append(entry)
+        if name_times is not None and all(entry.stream for entry in entries):
             entries[0] = entries[0]._replace(name_times=name_times)
         return entries
 
     def _extents(self, runs: tuple[Run, ...], size: int, valid: int) -> tuple[Extent, ...] | None:
-        """Runs in bytes, cut at ``size``, holes from ``valid`` on; `None` if they do not cover it or leave the volume."""
+        """Runs in bytes, cut at ``size``, holes from ``valid`` on; `None` if they are too few or leave the volume."""
         block = self._block
         if len(runs) == 1 and valid >= size:
             address, length, flags, offset = runs[0]

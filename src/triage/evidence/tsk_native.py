@@ -85,7 +85,7 @@ class Attribute(NamedTuple):
 
 
 class Meta(NamedTuple):
-    """Metadata of a file: an inode, an MFT record, a directory entry of FAT. Times are seconds and nanoseconds of TSK."""
+    """Metadata of a file: an inode, an MFT record, an entry of FAT. Times are TSK's seconds and nanoseconds."""
 
     address: int
     sequence: int
@@ -296,8 +296,8 @@ class NativeFileSystem:
             return ()
 
     def _by_address(self, address: int, sequence: int) -> tuple[Any, Any, bool]:
-        # Iterating a directory, TSK compares sequence numbers of name and metadata as they are stored; walking one (fls),
-        # it knows that NTFS counts up when a record is freed, and that others have none (orphans get -1 all the same).
+        # Iterating a directory, TSK compares the sequence numbers of name and metadata as they are stored. Walking one,
+        # as fls does, it knows that NTFS counts up when a record is freed and that others have none.
         try:
             file = self._handle.open_meta(inode=address)
         except OSError:
@@ -314,9 +314,9 @@ class NativeFileSystem:
         return file, meta, False
 
     def unnamed(self, named: Container[int], allocated: bool) -> Iterator[Name | Problem]:
-        """Metadata in use at addresses outside of ``named``, under made-up names; only unallocated unless ``allocated``.
+        """Metadata in use at addresses outside of ``named``, under made-up names; unallocated only, or all.
 
-        ``named`` is looked at as the walk goes on, so it may grow. Nothing on file systems whose addresses are not a table.
+        ``named`` is looked at as the walk goes on, so it may grow. Yields nothing where addresses are no table (FAT).
         """
         if self.type not in ("ntfs", "ext2", "ext3", "ext4", "ufs"):
             return

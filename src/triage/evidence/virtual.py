@@ -1,34 +1,30 @@
 """Disks of virtual machines and Apple disk images: VMDK, QCOW, VHD, VHDX, UDIF (``.dmg``) and sparse images.
 
-VHD goes through libvhdi and Apple images through libmodi; both read through our own files, so that nothing but a
-`ByteSource` ever touches evidence.
+Apple images go through libmodi, which reads through our own files, so that nothing but a `ByteSource` ever touches
+evidence.
 """
 
-import struct
 from pathlib import Path
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol
 
 import pymodi
-import pyvhdi
 
 from triage.errors import EvidenceError, UnsupportedEvidence
-from triage.evidence.container import Candidate, Container, Doubt
+from triage.evidence.container import Candidate, Container
 from triage.evidence.entry import Keys
 from triage.evidence.filelike import LibrarySource, SourceFile
 from triage.evidence.files import FileSource
 from triage.evidence.layers import Layers
 from triage.evidence.qcow import MAGIC as QCOW_MAGIC
 from triage.evidence.qcow import open_qcow
-from triage.evidence.source import ByteSource, Slice
+from triage.evidence.source import ByteSource
+from triage.evidence.vhd import MAGIC as VHD_MAGIC
+from triage.evidence.vhd import open_vhd
 from triage.evidence.vhdx import MAGIC as VHDX_MAGIC
 from triage.evidence.vhdx import open_vhdx
 from triage.evidence.vmdk import DESCRIPTOR, open_vmdk
 from triage.evidence.vmdk import MAGIC as VMDK_MAGIC
-from triage.notices import NoticeKind
 
-_VHD: Final = b"conectix"
-_FOOTER: Final = 512
-_FIXED: Final = 2
 _MAX_MEDIA: Final = 1 << 62
 
 # Other containers that would pass for raw media, and be examined as such, if they were not known by name.
@@ -56,22 +52,6 @@ class LibraryDisk(Protocol):
 
     def read_buffer_at_offset(self, size: int, offset: int) -> bytes:
         """Bytes of media at an offset."""
-
-
-class VhdDisk(LibraryDisk, Protocol):
-    """A libvhdi file, which may stand on a parent."""
-
-    def get_parent_identifier(self) -> str | None:
-        """Identifier of the parent, if there is one."""
-
-    def get_parent_filename(self) -> str | None:
-        """Name of the parent as the disk states it."""
-
-    def set_parent(self, parent: "VhdDisk") -> None:
-        """Read what this disk does not hold from ``parent``."""
-
-
-_Disk = TypeVar("_Disk", bound=LibraryDisk)
 
 
 def refuse_unread(candidate: Candidate, keys: Keys) -> None:  # noqa: ARG001 - the signature of all detectors
@@ -110,56 +90,22 @@ def open_vmdk_disk(candidate: Candidate, keys: Keys) -> Container | None:  # noq
     return _container("vmdk", source, layers, {"kind": descriptor.kind, "content_id": descriptor.content_id})
 
 
-def open_vhd(candidate: Candidate, keys: Keys) -> Container | None:  # noqa: ARG001
-    """Open a VHD or VHDX disk with its parents.
-
-    A fixed VHD is raw media with a footer of 512 bytes (Microsoft, "Virtual Hard Disk Image Format Specification").
-    """
-    footer = candidate.tail[-_FOOTER:]
-    if candidate.head.startswith(VHDX_MAGIC):
-        layers = Layers([candidate.path])
-        source, metadata = open_vhdx(layers)
-        return _container(
-            "vhdx", source, layers, {"block_size": str(metadata.block), "sector_size": str(metadata.sector)}
-        )
-    if candidate.head.startswith(_VHD):
-        layers = Layers([candidate.path])
-        return _container("vhd", _open_vhd_chain(layers), layers, {"kind": "dynamic"})
-    if len(footer) == _FOOTER and footer.startswith(_VHD) and struct.unpack_from(">I", footer, 60)[0] == _FIXED:
-        return _fixed_vhd(candidate, footer)
-    return None
+def open_vhd_disk(candidate: Candidate, keys: Keys) -> Container | None:  # noqa: ARG001
+    """Open a VHD disk with its parents; a fixed one is raw media that has a footer."""
+    if not candidate.head.startswith(VHD_MAGIC) and not candidate.tail[-512:].startswith(VHD_MAGIC):
+        return None
+    layers = Layers([candidate.path])
+    source, footer = open_vhd(layers)
+    return _container("vhd", source, layers, {"kind": {2: "fixed", 3: "dynamic"}.get(footer.kind, "differencing")})
 
 
-def _fixed_vhd(candidate: Candidate, footer: bytes) -> Container:
-    size = int.from_bytes(footer[48:56], "big")
-    stored = candidate.size - _FOOTER
-    doubts: list[Doubt] = []
-    if size != stored:
-        message = f"the footer states {size} bytes of media, the file holds {stored}; all of them are read"
-        doubts.append((NoticeKind.TRUNCATED if size > stored else NoticeKind.REMARK, message))
-    checksum = ~(sum(footer) - sum(footer[64:68])) & 0xFFFF_FFFF
-    if checksum != int.from_bytes(footer[64:68], "big"):
-        doubts.append((NoticeKind.DAMAGED, "the checksum of the VHD footer does not match"))
-    source = Slice(FileSource(candidate.path), 0, stored)
-    return Container("vhd", source, (candidate.path,), facts={"kind": "fixed"}, notices=tuple(doubts))
-
-
-def _open_vhd_chain(layers: Layers) -> ByteSource:
-    """Open the last of ``layers`` with all its parents."""
-    path = layers.files[-1]
-    child: VhdDisk = _open_library(path, pyvhdi.file(), "libvhdi")
-    top = child
-    keep = [child]
-    try:
-        while child.get_parent_identifier():
-            below = layers.parent(layers.files[-1], str(child.get_parent_filename() or ""))
-            parent: VhdDisk = _open_library(below, pyvhdi.file(), "libvhdi")
-            keep.append(parent)
-            child.set_parent(parent)
-            child = parent
-    except OSError as problem:
-        raise EvidenceError(f"{path}: libvhdi cannot join it with its parent: {_first_line(problem)}") from problem
-    return LibrarySource(top, _media_size(path, top), f"{path.name} (libvhdi)", keep)
+def open_vhdx_disk(candidate: Candidate, keys: Keys) -> Container | None:  # noqa: ARG001
+    """Open a VHDX disk with its parents."""
+    if not candidate.head.startswith(VHDX_MAGIC):
+        return None
+    layers = Layers([candidate.path])
+    source, metadata = open_vhdx(layers)
+    return _container("vhdx", source, layers, {"block_size": str(metadata.block), "sector_size": str(metadata.sector)})
 
 
 def open_apple(candidate: Candidate, keys: Keys) -> Container | None:  # noqa: ARG001
@@ -170,12 +116,12 @@ def open_apple(candidate: Candidate, keys: Keys) -> Container | None:  # noqa: A
         kind = "dmg"
     else:
         return None
-    handle: LibraryDisk = _open_library(candidate.path, pymodi.handle(), "libmodi")
+    handle = _open_library(candidate.path, pymodi.handle(), "libmodi")
     source = LibrarySource(handle, _media_size(candidate.path, handle), f"{candidate.path.name} (libmodi)")
     return _container(kind, source, Layers([candidate.path]), {})
 
 
-def _open_library(path: Path, handle: _Disk, library: str) -> _Disk:
+def _open_library(path: Path, handle: LibraryDisk, library: str) -> LibraryDisk:
     try:
         handle.open_file_object(SourceFile(FileSource(path)))
     except (OSError, MemoryError, ValueError) as problem:

@@ -269,7 +269,7 @@ class _Site:
 
     def _provenance(self) -> Page:
         manifest = self._manifest
-        software = [("forensic suite", " ".join(map(str, manifest.get("suite", {}).values())))]
+        software = [(TEXT["suite"], " ".join(map(str, manifest.get("suite", {}).values())))]
         software += [*flat(manifest.get("platform", {})), *flat(manifest.get("libraries", {}))]
         custody = [
             {"number": e.number, "time": iso(e.at_ns, 1_000_000) + "Z", "operator": e.operator, "action": e.action}
@@ -316,7 +316,7 @@ def flat(value: Json, name: str = "") -> Iterator[tuple[str, str]]:
     elif isinstance(value, list | tuple):
         yield name, ", ".join(text for part in value for _, text in flat(part))
     elif isinstance(value, bool):
-        yield name, "yes" if value else "no"
+        yield name, TEXT["yes" if value else "no"]
     else:
         yield name, "–" if value in (None, "") else str(value)
 

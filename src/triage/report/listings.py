@@ -6,6 +6,7 @@ A row is a dictionary whose keys are those of `FIELDS`, in order. Values are tex
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
+from functools import cache
 from typing import Any, Final, TypeAlias
 
 from triage.absent import Absent
@@ -53,6 +54,7 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
 """Field names of every listing, in order."""
 
 _STEPS: Final = ((86_400 * SECOND, "d"), (SECOND, "s"), (1_000_000, "ms"), (1_000, "us"), (1, "ns"))
+_DELETED: Final = int(EntryFlag.DELETED)
 _FIRST_NS: Final = -62_135_596_800 * SECOND
 _LAST_NS: Final = 253_402_300_800 * SECOND
 
@@ -68,7 +70,7 @@ def entry_row(
     ]
     values = (
         label, volume, entry.path, entry.stream, entry.type, entry.address, entry.size,
-        bool(entry.flags & EntryFlag.DELETED), flag_names(entry.flags), clock.basis, *stamps, mode_text(entry),
+        bool(entry.flags & _DELETED), flag_names(entry.flags), clock.basis, *stamps, mode_text(entry),
         entry.uid, entry.gid, entry.link_target, mime, *(digests.get(name, "") for name in ("md5", "sha1", "sha256")),
     )  # fmt: skip
     return _row("entries", values)
@@ -102,7 +104,7 @@ def hit_row(stored: StoredHit, label: str) -> Row:
     values = (
         hit.grade.value, hit.name, stored.plugin, hit.algorithm, hit.scheme, hit.category, hit.disposition, hit.detail,
         list(hit.tags), label, *_place(source), _number(source.offset), entry.size,
-        bool(entry.flags & EntryFlag.DELETED), content.type if content else "",
+        bool(entry.flags & _DELETED), content.type if content else "",
         *(_digest(content, name) for name in ("md5", "sha1", "sha256")),
     )  # fmt: skip
     return _row("hits", values)
@@ -117,7 +119,14 @@ def timeline_rows(store: CaseReader, relevant: bool = False) -> Iterator[Row]:
 
 def event_row(event: Event, label: str) -> Row:
     """One event. Its ``datetime`` ends in ``Z`` only if the source stores UTC."""
-    entry, content, time = event.entry.entry, event.content, event.time
+    time = event.time
+    head = (time.iso(), event.description, time.basis)
+    return _row("timeline", (*head, *event_values(event, label)))
+
+
+def event_values(event: Event, label: str) -> tuple[Value, ...]:
+    """The values of an event's row from ``precision`` on, which are the same in every form of a timeline."""
+    entry, content = event.entry.entry, event.content
     place: tuple[Value, ...]
     if event.record is None:
         place = (event.entry.volume, entry.path, entry.address, entry.stream, "", None)
@@ -126,12 +135,10 @@ def event_row(event: Event, label: str) -> Row:
         record = event.record.record
         kind, message = record.kind, summary(record)
         place = _place(record.source)
-    values = (
-        time.iso(), event.description, time.basis, step_text(time.resolution_ns), kind, message, label, *place,
-        entry.size, bool(entry.flags & EntryFlag.DELETED), content.type if content else "", _digest(content, "sha256"),
-        event.plugin,
+    return (
+        step_text(event.time.resolution_ns), kind, message, label, *place, entry.size, bool(entry.flags & _DELETED),
+        content.type if content else "", _digest(content, "sha256"), event.plugin,
     )  # fmt: skip
-    return _row("timeline", values)
 
 
 def notice_rows(store: CaseReader) -> Iterator[Row]:
@@ -221,6 +228,7 @@ def summary(record: Record) -> str:
     return f"{record.kind.replace('_', ' ')} – " + " · ".join(words)
 
 
+@cache
 def step_text(resolution_ns: int) -> str:
     """The step of a clock for a reader.
 
@@ -266,5 +274,5 @@ def _stamp(ns: int | None, step: int, basis: str) -> str:
 
 
 def _entry_message(entry: Entry) -> str:
-    deleted = " (deleted)" if entry.flags & EntryFlag.DELETED else ""
+    deleted = " (deleted)" if entry.flags & _DELETED else ""
     return entry.path + (f":{entry.stream}" if entry.stream else "") + deleted

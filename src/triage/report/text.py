@@ -17,7 +17,8 @@ def visible(text: str) -> str:
     >>> visible("a\nb\u202egpj.exe")
     'a\\nb\\u202egpj.exe'
     """
-    return _UNSEEN.sub(_escape, text)
+    # Nearly all text is plain, and there are millions of cells.
+    return text if text.isascii() and text.isprintable() else _UNSEEN.sub(_escape, text)
 
 
 def parts(text: str) -> list[tuple[str, bool]]:
@@ -40,7 +41,7 @@ def parts(text: str) -> list[tuple[str, bool]]:
 
 def json_safe(encoded: str) -> str:
     """JSON text in which characters that cannot be seen are escaped too; it means the same."""
-    return _UNSEEN.sub(_json_escape, encoded)
+    return encoded if encoded.isascii() and encoded.isprintable() else _UNSEEN.sub(_json_escape, encoded)
 
 
 def size_text(size: int) -> str:

@@ -14,6 +14,7 @@ from triage.report.listings import Row, Value
 from triage.report.text import json_safe, visible
 
 _FORMULA: Final = ("=", "+", "-", "@", "'")
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def csv_cell(value: Value) -> str | int | float:
@@ -25,14 +26,16 @@ def csv_cell(value: Value) -> str | int | float:
     >>> csv_cell("=1+1"), csv_cell("a\nb"), csv_cell(-1.5), csv_cell(["a", "b"]), csv_cell(True), csv_cell(None)
     ("'=1+1", 'a\\nb', -1.5, 'a; b', 'true', '')
     """
+    if isinstance(value, str):
+        text = value if value.isascii() and value.isprintable() else visible(value)
+        return "'" + text if text.startswith(_FORMULA) else text
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
         return value
-    text = visible("; ".join(value) if isinstance(value, list) else value)
-    return "'" + text if text.startswith(_FORMULA) else text
+    return csv_cell("; ".join(value))
 
 
 def write_csv(rows: Iterable[Row], fields: Iterable[str], stream: TextIO) -> int:
@@ -51,7 +54,7 @@ def write_jsonl(rows: Iterable[Row], stream: TextIO) -> int:
     """Write one JSON object a line, with every value exact; return the number of rows."""
     count = 0
     for row in rows:
-        stream.write(json_safe(json.dumps(row, ensure_ascii=False, separators=(",", ":"))) + "\n")
+        stream.write(json_safe(_encode(row)) + "\n")
         count += 1
     return count
 
