@@ -60,9 +60,9 @@ class IntegrityError(CaseError):
     exit_code = 7
 
 
-class SkipFile(Exception):  # noqa: N818 - named after what it asks for
+class SkipFile(Exception):
     """A file is not read further because of a limit; ends as *skipped*, with the text as notice. Plugins raise it."""
 
 
-class UnsupportedSchema(Exception):  # noqa: N818
+class UnsupportedSchema(Exception):
     """A file of the expected kind is in an unknown version; ends as *failed*, with the text. Plugins raise it."""

@@ -165,6 +165,7 @@ CLOCKS: Final[dict[str, Clock]] = {
     "ufs": _UTC_NS,
     "apfs": _UTC_NS,
     "xfs": _UTC_NS,
+    "ewf-logical": _UTC_S,
     "folder": _UTC_NS,
     "memory": _UTC_NS,
 }

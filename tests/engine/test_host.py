@@ -8,7 +8,7 @@ from triage.case.rows import FileResult
 from triage.engine.host import PluginHost, Subject
 from triage.engine.profile import Profile
 from triage.errors import EvidenceError
-from triage.evidence.entry import Entry
+from triage.evidence.entry import HOLE, Entry, Extent, ExtentSource
 from triage.evidence.source import ByteSource, MemorySource, UnreadableBytes
 from triage.locator import Locator
 from triage.notices import NoticeKind
@@ -175,3 +175,19 @@ def test_filters_leave_a_trace_too() -> None:
     assert examine([OnlyJpeg()], jpeg, path="/a/b.JPG").outcomes == "F"
     assert examine([OnlyJpeg()], jpeg, path="/a/b.txt").outcomes == "-"
     assert examine([OnlyJpeg()], b"text", path="/a/b.jpg").outcomes == "-"
+
+
+def test_of_a_giant_of_holes_only_what_is_stored_is_read_and_that_is_said() -> None:
+    media = b"....needle" + b"abc needle"
+    extents = (Extent(0, 10), Extent(HOLE, 1 << 50), Extent(10, 10))
+    entry = Entry("/giant", "r", "5", (1 << 50) + 20, extents=extents)
+    locator = Locator("disk", "p1", "/giant", "5")
+    subject = Subject(1, entry, locator, lambda: ExtentSource(MemorySource(media), extents))
+    host = PluginHost([Finds(), Named()], SMALL, lambda size, step: None)
+    result = host.examine(subject, {})
+
+    assert result.outcomes == "FR"
+    assert [found.record.source.offset for found in result.found] == [4]
+    assert result.digests == {}
+    assert [n.kind for n in result.notices] == [NoticeKind.LIMIT]
+    assert "1,125,899,906,842,624 bytes of this sparse file are holes" in result.notices[0].message

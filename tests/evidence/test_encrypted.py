@@ -7,7 +7,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from recipes.disks import SECTOR, at, encrypt, kinds, luks1, search, states, table, toy
+from recipes.disks import SECTOR, at, encrypt, kinds, luks1, luks2, search, states, table, toy
 
 from triage.errors import CredentialError
 from triage.evidence import bitlocker, corestorage, luks, partitions
@@ -16,6 +16,7 @@ from triage.evidence.layout import Structure
 from triage.evidence.luks_header import HeaderError, read_luks1
 from triage.evidence.sectors import CipherError, decryptor
 from triage.evidence.source import MemorySource
+from triage.locator import Locator
 
 STRUCTURES: tuple[Structure, ...] = (bitlocker.detect, luks.detect, corestorage.detect, partitions.detect)
 PLAIN = toy(40 * SECTOR)
@@ -139,6 +140,45 @@ def test_a_luks2_header_that_lies_is_refused() -> None:
 
         assert found.volumes[0].state == "locked"
         assert kinds(found) == [("encrypted", "")]
+
+
+GOOD_KDF = {"type": "argon2id", "time": 1, "memory": 64, "cpus": 1, "salt": "c2FsdHNhbHRzYWx0"}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({}, "no given key opens it"),
+        ({"salt": "c2FsdA=="}, "key derivation"),
+        ({"salt": "%%"}, "not base64"),
+        ({"memory": 1 << 40}, "memory"),
+        ({"memory": "lots"}, "not usable"),
+        ({"time": -1}, "time"),
+        ({"cpus": 10_000}, "lanes"),
+        ({"type": "scrypt"}, "scrypt"),
+    ],
+)
+def test_absurd_luks2_key_derivation_is_refused(change: dict[str, object], words: str) -> None:
+    slot = {
+        "type": "luks2",
+        "key_size": 64,
+        "af": {"type": "luks1", "stripes": 4, "hash": "sha256"},
+        "area": {"type": "raw", "offset": "16384", "size": "4096", "encryption": "aes-xts-plain64", "key_size": 64},
+        "kdf": GOOD_KDF | change,
+    }
+    segment = {"type": "crypt", "offset": "16384", "size": "dynamic", "iv_tweak": "0", "sector_size": 512}
+    digest = {"type": "pbkdf2", "keyslots": ["0"], "segments": ["0"], "hash": "sha256", "iterations": 10}
+    tree = {
+        "keyslots": {"0": slot},
+        "segments": {"0": segment | {"encryption": "aes-xts-plain64"}},
+        "digests": {"0": digest | {"salt": "c2FsdA==", "digest": "ZGlnZXN0"}},
+    }
+
+    layout = luks.detect(MemorySource(luks2(tree)), Locator("disk"), with_keys("secret"))
+
+    assert layout is not None
+    assert layout.state == "locked"
+    assert words in layout.notices[0].message
 
 
 @settings(max_examples=200, deadline=None)

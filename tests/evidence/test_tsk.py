@@ -218,7 +218,7 @@ def test_two_file_systems_in_one_volume_are_both_found(tool: Tool, tmp_path: Pat
     found = tsk.detect(MemorySource(bytes(both)), WHERE, OpenOptions())
 
     assert [file_system.type for file_system in found] == ["fat12", "ext2"]
-    assert [file_system.locator.volume for file_system in found] == ["p1", "p1+ext2"]
+    assert [file_system.locator.volume for file_system in found] == ["p1", "p1~ext2"]
 
 
 def test_nothing_is_found_in_noise() -> None:

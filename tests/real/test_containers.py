@@ -2,9 +2,8 @@
 
 import bz2
 import hashlib
-import lzma
+import os
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pyewf
 import pytest
 
 from triage.errors import EvidenceError
+from triage.evidence import files
 from triage.evidence.container import Container
 from triage.evidence.containers import open_container
 from triage.evidence.entry import Keys
@@ -60,6 +60,12 @@ def digest(source: ByteSource) -> str:
     return state.hexdigest()
 
 
+def assert_same(ours: ByteSource, theirs: ByteSource) -> None:
+    assert ours.size == theirs.size
+    for at in range(0, ours.size, 4 << 20):
+        assert ours.read_at(at, 4 << 20) == theirs.read_at(at, 4 << 20), f"differs behind {at}"
+
+
 def piped(*command: str) -> str:
     state = hashlib.sha256()
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
@@ -97,7 +103,7 @@ def test_stored_digests_are_those_of_the_media(real: Path, name: str) -> None:
 
 
 def test_bytes_behind_the_last_sector_explain_what_libewf_calls_a_mismatch(tmp_path: Path, tool: Tool) -> None:
-    """ewfacquire digests all 100,001 bytes and counts 195 sectors; libewf then digests 99,840 and finds a difference."""
+    """ewfacquire digests all 100,001 bytes but counts 195 sectors; libewf then digests 99,840 bytes."""
     media = bytes(range(251)) * 398 + bytes(103)
     (tmp_path / "disk.raw").write_bytes(media)
     command = [tool("ewfacquire"), "-u", "-q", "-c", "fast", "-t", str(tmp_path / "disk"), str(tmp_path / "disk.raw")]
@@ -172,10 +178,11 @@ def test_media_of_a_virtual_disk_is_what_qemu_finds(
     )
 
     assert container.type == kind
-    assert digest(container.source) == digest(opened(raw).source)
+    assert container.notices == ()
+    assert_same(container.source, opened(raw).source)
 
 
-def test_a_sparse_image_holds_the_volume_that_is_also_there_as_raw(real: Path) -> None:
+def test_a_sparse_image_holds_an_hfs_plus_volume(real: Path) -> None:
     container = opened(real / "dfvfs/test_data/hfsplus.sparseimage")
 
     assert container.type == "sparseimage"
@@ -201,23 +208,22 @@ def test_a_malformed_vmdk_is_refused(real: Path, tmp_path: Path) -> None:
     path = tmp_path / "afl9.vmdk"
     path.write_bytes(bz2.decompress((real / "deb/qemu/sample_images/afl9.vmdk.bz2").read_bytes()))
 
-    try:
-        container = opened(path)
-    except EvidenceError:
-        return
-    with pytest.raises(UnreadableBytes):
-        container.source.read_at(0, 1 << 20)
+    with pytest.raises(EvidenceError, match="impossible numbers"):
+        opened(path)
 
 
-def test_sparse_giants_open_at_once(real: Path, tmp_path: Path) -> None:
-    """Disks that claim terabytes, and raw images that are nearly all hole."""
-    with lzma.open(real / "forensics-samples/fs.multiple.xz") as packed, (tmp_path / "sparse.raw").open("wb") as out:
-        while data := packed.read(1 << 20):
-            out.seek(len(data), 1) if not any(data) else out.write(data)
-        out.truncate()
-    began = time.perf_counter()
+def test_opening_reads_next_to_nothing(real: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = 0
+    pread = os.pread
 
-    source = opened(tmp_path / "sparse.raw").source
+    def counting(descriptor: int, length: int, offset: int) -> bytes:
+        nonlocal read
+        data = pread(descriptor, length, offset)
+        read += len(data)
+        return data
 
-    assert time.perf_counter() - began < 1
-    assert source.size == (tmp_path / "sparse.raw").stat().st_size
+    monkeypatch.setattr(files.os, "pread", counting)
+    for name in [*EWF, *(name for name, _, kind in DISKS if kind != "dmg")]:
+        read = 0
+        opened(real / name)
+        assert read < 160_000, name

@@ -142,7 +142,7 @@ def test_a_physical_volume_of_an_older_lvm_is_named(real: Path, tmp_path: Path) 
 
 
 def test_all_six_partitions_of_a_chain_hold_their_file_system(real: Path, tmp_path: Path) -> None:
-    """DFTT 1: "A tool should show all six FAT16 partitions. Each partition has a file whose name corresponds to it."."""
+    """DFTT 1: six FAT16 partitions, each with a file whose name corresponds to it."""
     systems = opened(extended_partitions(real, tmp_path)).file_systems()
     names = [
         [e.path for e in fs.walk() if isinstance(e, Entry) and e.type == EntryType.FILE] for fs in systems.values()

@@ -13,6 +13,7 @@ NOT_RECOVERABLE: Final = "deleted, and the file system no longer says where the 
 REALLOCATED: Final = "deleted name whose content now belongs to another file"
 VIRTUAL: Final = "made up by the reader, not a file of the volume"
 EMPTY: Final = "empty"
+HOLLOW: Final = "sparse from end to end: nothing is stored"
 NOT_WANTED: Final = "left out by profile or request"
 PENDING: Final = "not reached: the scan has not finished"
 FAILED: Final = "content could not be read whole, see notices"
@@ -36,6 +37,7 @@ _UNREAD: Final = f"""
         WHEN e.flags & {EntryFlag.NO_CONTENT:d} THEN '{NOT_RECOVERABLE}'
         WHEN e.flags & {EntryFlag.VIRTUAL:d} OR e.type = '{EntryType.VIRTUAL_FILE}' THEN '{VIRTUAL}'
         WHEN e.size = 0 THEN '{EMPTY}'
+        WHEN e.extents IS NOT NULL AND e.physical < 0 THEN '{HOLLOW}'
         ELSE '{NOT_WANTED}' END AS reason, count(*), coalesce(sum(e.size), 0)
     FROM entry e JOIN evidence v ON v.id = e.evidence LEFT JOIN content c ON c.entry = e.id
     WHERE (e.wanted OR e.type IN {_FILES}) AND (c.status IS NULL OR c.status != 'done')

@@ -4,18 +4,18 @@ A plugin may raise anything, and that costs the one (plugin, file) pair and a no
 """
 
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import BinaryIO, Final, NamedTuple
 
 from triage.case.rows import FileResult, Found
 from triage.engine.match import PathMatcher, TypeMatcher
 from triage.engine.profile import Profile
-from triage.engine.readpass import Piece, Reading, lost_bytes, pieces
+from triage.engine.readpass import Piece, Reading, lost_bytes, pieces, stored_pieces
 from triage.engine.sniff import sniff
 from triage.errors import EvidenceError
 from triage.evidence.database import DatabaseDamaged, DatabaseEncrypted, open_database
-from triage.evidence.entry import Entry, EntryFlag
+from triage.evidence.entry import HOLE, Entry, EntryFlag
 from triage.evidence.source import ByteSource
 from triage.guard import Failed, attempt
 from triage.locator import Locator
@@ -53,7 +53,7 @@ class HostFile:
         self._subject = subject
         self._reading = reading
         self._companions = companions
-        self.type = "application/octet-stream"
+        self.type = ""
         self.locator = subject.locator
         self.path = subject.entry.path
         self.name = self.path.rpartition("/")[2]
@@ -87,6 +87,21 @@ class HostFile:
     def source(self) -> ByteSource:
         """The content as a source, for the host."""
         return self._subject.source()
+
+    def hole_bytes(self) -> int:
+        """Bytes that are stored nowhere and read as zeros."""
+        return sum(extent.length for extent in self._subject.entry.extents or () if extent.offset == HOLE)
+
+    def stored_runs(self) -> list[tuple[int, int]]:
+        """Offset in the file and length of what is stored, neighbours joined."""
+        runs: list[tuple[int, int]] = []
+        start = 0
+        for at, length in self._subject.entry.extents or ():
+            if at != HOLE:
+                joined = bool(runs) and sum(runs[-1]) == start
+                runs[-1:] = [(runs[-1][0], runs[-1][1] + length)] if joined else [*runs[-1:], (start, length)]
+            start += length
+        return runs
 
     def companion(self, name: str) -> "HostFile | None":
         """A file beside this one, or `None` if there is none."""
@@ -206,9 +221,8 @@ class PluginHost:
         self._step(file.size, "read")
         scans: list[_WindowScan] = []
         try:
-            source = file.source()
-            for piece in pieces(source, file.size, self._profile.digests, self._profile.window, self._overlap, reading):
-                if piece.offset == 0:
+            for piece in self._pieces(file, reading, ledger):
+                if not file.type:
                     self._step(file.size, "type")
                     file.type = sniff(reading.head, file.size)
                     scans = [_WindowScan(s, ledger) for s in self._windowed if s.id not in barred and s.accepts(file)]
@@ -227,6 +241,15 @@ class PluginHost:
             message = f"{lost_bytes(reading):,} of {file.size:,} bytes could not be read: {parts}; no digests"
             ledger.doubt(NoticeKind.UNREADABLE, message, "read")
         return True
+
+    def _pieces(self, file: HostFile, reading: Reading, ledger: _Ledger) -> Iterator[Piece]:
+        window, source = self._profile.window, file.source()
+        holes = file.hole_bytes()
+        if holes <= self._profile.most_hole_bytes:
+            return pieces(source, file.size, self._profile.digests, window, self._overlap, reading)
+        message = f"{holes:,} bytes of this sparse file are holes: only what is stored was scanned; no digests"
+        ledger.doubt(NoticeKind.LIMIT, message, "read")
+        return stored_pieces(source, file.stored_runs(), window, self._overlap, reading)
 
     def _look(self, file: HostFile, reading: Reading, ledger: _Ledger, barred: Mapping[str, object]) -> None:
         for slot in self._slots:

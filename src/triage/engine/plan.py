@@ -59,8 +59,10 @@ def priority(path: str) -> int:
 
 
 def wanted(entry: Entry) -> bool:
-    """Whether this entry has content of its own that can be read."""
+    """Whether this entry has content of its own that can be read; one that is a single hole has none."""
     if entry.type != EntryType.FILE:
+        return False
+    if entry.size and entry.extents and all(extent.offset == HOLE for extent in entry.extents):
         return False
     return not entry.flags & (EntryFlag.REALLOCATED | EntryFlag.NO_CONTENT)
 

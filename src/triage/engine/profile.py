@@ -15,6 +15,8 @@ class Profile:
     digest_raw_media: bool = False
     """Also digest media that carry no stored digest to compare with (raw images)."""
     window: int = 16 << 20
+    most_hole_bytes: int = 4 << 30
+    """Bytes of holes in one sparse file that are read as zeros for its digests; beyond, only what is stored is read."""
 
 
 PROFILES: Final = {

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from triage.errors import EvidenceError
-from triage.evidence.source import ByteSource, UnreadableBytes
+from triage.evidence.source import ByteSource, Slice, UnreadableBytes
 
 HEAD: Final = 65_536
 _STEPS: Final = (65_536, 4_096)
@@ -69,6 +69,19 @@ def pieces(
             return
         tail = data[-overlap:] if overlap else b""
         offset = end
+
+
+def stored_pieces(
+    source: ByteSource, runs: Sequence[tuple[int, int]], window: int, overlap: int, reading: Reading
+) -> Iterator[Piece]:
+    """Read only ``runs`` (offset and length in bytes) of a sparse file; there are no digests then."""
+    for index, (start, length) in enumerate(runs):
+        part = Reading(length)
+        for piece in pieces(Slice(source, start, length), length, (), window, overlap, part):
+            if index == 0 and not reading.head:
+                reading.head = part.head if start == 0 else bytes(HEAD)
+            yield Piece(piece.data, piece.offset + start, piece.overlap, piece.last and index == len(runs) - 1)
+        reading.lost += [Lost(start + lost.offset, lost.length, lost.reason) for lost in part.lost]
 
 
 def _read(source: ByteSource, offset: int, length: int, lost: list[Lost]) -> bytes:

@@ -38,11 +38,11 @@ _ALLOWED: Final = frozenset(
 )
 
 
-class DatabaseDamaged(EvidenceError):  # noqa: N818 - as the other errors here
+class DatabaseDamaged(EvidenceError):
     """The database is malformed or partly unreadable; rows that could be read have been given."""
 
 
-class DatabaseEncrypted(EvidenceError):  # noqa: N818
+class DatabaseEncrypted(EvidenceError):
     """The content looks like an encrypted database (SQLCipher and relatives); not examined."""
 
 

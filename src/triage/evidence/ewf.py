@@ -5,6 +5,8 @@ stays for what this does not read, and as the oracle of the tests. `triage.evide
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,7 +15,10 @@ from triage.evidence.container import Candidate, Container, Doubt
 from triage.evidence.entry import Keys
 from triage.evidence.ewf_header import read_header_facts
 from triage.evidence.ewf_lib import open_with_libewf
+from triage.evidence.ewf_logical import MAX_TREE, LogicalFileSystem, parse_tree
 from triage.evidence.ewf_sections import (
+    LOGICAL,
+    LOGICAL_SIGNATURE,
     SIGNATURE,
     Segment,
     Volume,
@@ -38,9 +43,11 @@ def open_ewf(candidate: Candidate, keys: Keys) -> Container | None:
     Raises:
         EvidenceError: a later segment was given, or neither reader can make sense of the image.
     """
-    if not candidate.head.startswith(SIGNATURE):
+    if not candidate.head.startswith((SIGNATURE, LOGICAL_SIGNATURE)):
         return None
     paths, doubts = find_segments(candidate.path, segment_number)
+    if candidate.head.startswith(LOGICAL_SIGNATURE):
+        return _open(paths, doubts)
     try:
         return _open(paths, doubts)
     except EvidenceError as refused:
@@ -83,7 +90,18 @@ def _open(paths: dict[int, Path], doubts: list[Doubt]) -> Container:
     if volume.chunks not in (source.chunks, -(-volume.size // volume.chunk_size)):
         message = f"the volume section states {volume.chunks} chunks, its sectors make {source.chunks}"
         doubts.append((NoticeKind.DAMAGED, f"{message}; the sectors are used"))
-    return Container("ewf", source, files.paths, digests, facts, tuple(dict.fromkeys(doubts)))
+    container = Container("ewf", source, files.paths, digests, facts, tuple(dict.fromkeys(doubts)))
+    return _with_tree(container, files, present) if volume.media_type == LOGICAL else container
+
+
+def _with_tree(container: Container, files: FileSet, segments: Sequence[Segment]) -> Container:
+    """A logical evidence file: the same, with a file system instead of volumes."""
+    section = next((s for segment in segments for s in segment.of_kind("ltree")), None)
+    index = next((segment.index for segment in segments if segment.of_kind("ltree")), 0)
+    stored = files.read(index, section.data, min(section.end - section.data, MAX_TREE)) if section else b""
+    tree = parse_tree(stored)
+    system = partial(LogicalFileSystem, container.source, tree)
+    return replace(container, type="ewf-logical", file_system=system)
 
 
 def _confirm_geometry(source: EwfSource, path: Path) -> None:
@@ -129,7 +147,7 @@ def _pieces(segments: Sequence[Segment], reader: TableReader, doubts: list[Doubt
 
 
 def _partial_sector(source: EwfSource, volume: Volume, placed: Sequence[Placed]) -> int:
-    """Bytes of media behind the last whole sector.
+    """Bytes of media behind the last whole sector; negative for logical evidence that ends before it.
 
     The volume section counts whole sectors only, but ewfacquire stores, and digests, all bytes of a file that does not
     end with a sector; a reader that trusts the count finds a digest that does not match.
@@ -143,12 +161,14 @@ def _partial_sector(source: EwfSource, volume: Volume, placed: Sequence[Placed])
     except UnreadableBytes:
         return 0
     tail = (stored - 1) * source.chunk_size + last - volume.size
+    if volume.media_type == LOGICAL:
+        return min(tail, volume.bytes_per_sector)  # files end anywhere, and their sectors are rounded up
     return tail if 0 < tail < volume.bytes_per_sector else 0
 
 
 def _tail(tail: int) -> list[Doubt]:
     message = f"the media ends with {tail} bytes that fill no whole sector; they are stored and digested, and read here"
-    return [(NoticeKind.REMARK, message)] if tail else []
+    return [(NoticeKind.REMARK, message)] if tail > 0 else []
 
 
 def _completeness(source: EwfSource, last: Segment, files: FileSet) -> list[Doubt]:

@@ -9,9 +9,10 @@ from triage.errors import EvidenceError, UnsupportedEvidence
 from triage.evidence.container import Candidate, Container, Doubt
 from triage.evidence.entry import Keys
 from triage.evidence.source import ByteSource, UnreadableBytes
+from triage.notices import NoticeKind
 
 _DELTA: Final = b"dvf\t\r\n\xff\0"
-_LOGICAL: Final = (b"LVF\t\r\n\xff\0", b"LEF2\r\n\x81\0")
+_LOGICAL_2: Final = b"LEF2\r\n\x81\0"
 _VERSION_2: Final = b"EVF2\r\n\x81\0"
 _ENCRYPTED: Final = b"ADCRYPT\0"
 
@@ -72,6 +73,8 @@ def open_with_libewf(path: Path, keys: Keys, container_type: str, *doubts: Doubt
     except OSError:
         paths = [path]
     source = LibewfSource(paths)
+    blind = (NoticeKind.REMARK, "libewf reads damaged chunks as zeros and does not say so; verify the stored digests")
+    doubts = (*doubts, blind)
     return Container(container_type, source, tuple(paths), source.digests(), source.facts(), doubts)
 
 
@@ -92,6 +95,8 @@ def open_ewf2(candidate: Candidate, keys: Keys) -> Container | None:
         raise UnsupportedEvidence(
             f"{candidate.path}: an EWF delta file, which holds changes made to an image and no evidence itself"
         )
-    if candidate.head.startswith(_LOGICAL):
-        raise UnsupportedEvidence(f"{candidate.path}: logical EWF")
+    if candidate.head.startswith(_LOGICAL_2):
+        raise UnsupportedEvidence(
+            f"{candidate.path}: a logical evidence file of version 2 (Lx01); save it as L01 first"
+        )
     return None

@@ -15,6 +15,7 @@ from triage.evidence.files import FileSet
 from triage.notices import NoticeKind
 
 SIGNATURE: Final = b"EVF\t\r\n\xff\0"
+LOGICAL_SIGNATURE: Final = b"LVF\t\r\n\xff\0"
 FILE_HEADER: Final = 13
 DESCRIPTOR: Final = 76
 MAX_SECTIONS: Final = 200_000
@@ -22,6 +23,8 @@ MAX_SECTIONS: Final = 200_000
 MAX_CHUNK: Final = 128 << 20
 """The format allows 32,768 sectors to a chunk."""
 MAX_MEDIA: Final = 1 << 62
+LOGICAL: Final = 14
+"""Media type of a logical evidence file, which need not state sectors."""
 _KINDS: Final = frozenset(
     [
         *("header", "header2", "xheader", "volume", "disk", "data", "sectors", "table", "table2", "next", "done"),
@@ -58,8 +61,8 @@ class Segment:
 
 
 def segment_number(head: bytes) -> int | None:
-    """The segment number out of a file header, or `None` if this is no EWF-E01 or EWF-S01 segment."""
-    if len(head) < FILE_HEADER or not head.startswith(SIGNATURE):
+    """The segment number out of a file header, or `None` if this is no EWF-E01, EWF-S01 or EWF-L01 segment."""
+    if len(head) < FILE_HEADER or not head.startswith((SIGNATURE, LOGICAL_SIGNATURE)):
         return None
     return int.from_bytes(head[9:11], "little")
 
@@ -176,6 +179,8 @@ def _volume(data: bytes) -> Volume | None:
     if len(data) < 1052:
         return None
     media_type, chunks, per_chunk, per_sector, sectors = struct.unpack_from("<BxxxIIIQ", data)
+    if media_type == LOGICAL:
+        sectors = sectors or chunks * per_chunk
     identifier = data[64:80].hex() if data[64:80].strip(b"\0") else ""
     return Volume(chunks, per_chunk, per_sector, sectors, media_type, data[36], identifier)
 

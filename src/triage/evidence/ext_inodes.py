@@ -1,9 +1,9 @@
 """What must be known of ext2, ext3 and ext4 without TSK, and the view of such a volume that TSK can read.
 
-TSK (as pytsk3 uses it) makes the whole list of blocks of every file that a directory names, in time that grows with
-the square of its pieces, and goes through the whole tree of block pointers once a file needs it: one file of more than 4 GiB
-on ext3 keeps it busy for hours. So TSK is shown a smaller size of such files (not of files with extents, which it reads
-well), and their size and blocks are read here.
+TSK, as pytsk3 uses it, makes the list of blocks of every file that a directory names, in time that grows with the
+square of its pieces, and goes through the whole tree of block pointers once a file needs it: one file of more than
+4 GiB on ext3 keeps it busy for hours. So TSK is shown a smaller size of such files (not of files with extents, which it
+reads well), and their size and blocks are read here.
 
 Layout: Linux ``Documentation/filesystems/ext4`` and ``fs/ext2/ext2.h``.
 """

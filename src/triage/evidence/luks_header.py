@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from argon2.exceptions import HashingError
 from argon2.low_level import Type, hash_secret_raw
 
 from triage.evidence.source import ByteSource
@@ -185,7 +186,14 @@ def _kdf2(kdf: dict[str, Any], size: int) -> Derive:
     kind, time, memory, lanes = kinds[kdf["type"]], int(kdf["time"]), int(kdf["memory"]), int(kdf["cpus"])
     if not (0 < time <= MAX_ARGON_TIME and 8 * lanes <= memory <= MAX_ARGON_KIB and 0 < lanes <= 64 and size >= 4):
         raise HeaderError(f"key derivation with time {time}, memory {memory} KiB, lanes {lanes}")
-    return lambda passphrase: hash_secret_raw(passphrase, salt, time, memory, lanes, size, kind)
+
+    def derive(passphrase: bytes) -> bytes:
+        try:
+            return hash_secret_raw(passphrase, salt, time, memory, lanes, size, kind)
+        except HashingError as error:  # no memory for it, a salt that is too short
+            raise HeaderError(f"key derivation with {memory} KiB of memory: {error}") from error
+
+    return derive
 
 
 def _digest2(digest: dict[str, Any]) -> _Digest:

@@ -33,12 +33,12 @@ _MAY_BE_DIRECTORY: Final = (EntryType.DIRECTORY, EntryType.VIRTUAL_DIRECTORY, En
 def detect(source: ByteSource, locator: Locator, options: OpenOptions) -> tuple[FileSystem, ...]:  # noqa: ARG001
     """Every file system at offset 0 of ``source`` that TSK reads, in a fixed order.
 
-    Two may share a source; the second and later get ``+type`` behind the volume in their locator, so that locators
+    Two may share a source; the second and later get ``~type`` behind the volume in their locator, so that locators
     stay unique.
     """
     found: list[FileSystem] = []
     for native in tsk_native.open_all(source):
-        where = replace(locator, volume=f"{locator.volume}+{native.type}") if found else locator
+        where = replace(locator, volume=f"{locator.volume}~{native.type}") if found else locator
         found.append(TskFileSystem(native, source, where))
     return tuple(found)
 

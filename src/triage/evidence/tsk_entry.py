@@ -15,6 +15,8 @@ from triage.evidence.source import ByteSource, UnreadableBytes
 from triage.evidence.tsk_native import Attribute, Meta, Name, NativeFileSystem, Run
 from triage.times import SECOND
 
+_BAD_CLUSTERS: Final = 8
+"""MFT record of $BadClus."""
 _NO_TIMES: Final = EntryTimes()
 _ALL_VALID: Final[dict[str, int]] = {}
 _VIRTUAL: Final = (EntryType.VIRTUAL_FILE, EntryType.VIRTUAL_DIRECTORY)
@@ -25,6 +27,7 @@ _DELETED: Final = int(EntryFlag.DELETED)
 _META_UNALLOCATED: Final = int(EntryFlag.META_UNALLOCATED)
 _ORPHAN: Final = int(EntryFlag.ORPHAN)
 _REALLOCATED: Final = int(EntryFlag.REALLOCATED)
+_SPARSE: Final = int(EntryFlag.SPARSE)
 _RESIDENT: Final = int(EntryFlag.RESIDENT)
 _VIRTUAL_FLAG: Final = int(EntryFlag.VIRTUAL)
 _NO_CONTENT: Final = int(EntryFlag.NO_CONTENT)
@@ -147,8 +150,8 @@ class EntryMaker:
             if flags & _META_UNALLOCATED and kind not in _DIRECTORIES:
                 flags |= _NO_CONTENT
             nothing = Entry(
-                path, kind, str(address), size, flags, times, None if size else (), "", name_type, mode, uid, gid, links,
-                "", raw_path, name_times,
+                path, kind, str(address), size, flags, times, None if size else (), "", name_type, mode, uid, gid,
+                links, "", raw_path, name_times,
             )  # fmt: skip
             return [nothing]
         entries = []
@@ -160,6 +163,9 @@ class EntryMaker:
             extents = None
             if not storage & _THROUGH_LIBRARY:
                 extents = self._extents(runs, size, valid.get(stream, size))
+                if address == _BAD_CLUSTERS and not runs and size:
+                    # As long as the volume; TSK drops its one hole, so that nothing could be read.
+                    extents, storage = (Extent(HOLE, size),), storage | _SPARSE
             entry = Entry(
                 path, EntryType.FILE if type_ == tsk_native.NTFS_DATA and kind == EntryType.DIRECTORY else kind,
                 f"{address}-{type_}-{number}", size, flags | storage, times, extents, stream, name_type, mode, uid, gid,

@@ -111,7 +111,8 @@ def _parse_header(stored: bytes, name: str) -> SparseHeader:
         0 < grain <= 1 << 15 and grain & (grain - 1) == 0 and 0 < entries <= 1 << 16 and capacity <= _MAX_SECTORS
     )
     if not plausible:
-        raise EvidenceError(f"{name}: a VMDK header with impossible numbers (grain {grain}, table of {entries} grains)")
+        numbers = f"{capacity} sectors, grains of {grain}, {entries} to a table"
+        raise EvidenceError(f"{name}: a VMDK header with impossible numbers ({numbers})")
     return SparseHeader(flags, capacity, grain, descriptor_at, descriptor_size, entries, directory_at, bool(stored[72]))
 
 

@@ -1,6 +1,5 @@
 """From the bytes of an evidence to its volumes and file systems, from the outside in, to a bounded depth."""
 
-from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -245,8 +244,3 @@ def _group_of(member: Member) -> tuple[str, str]:
 
 def _is_disc(source: ByteSource) -> bool:
     return source.read_at(0x8001, 5) == b"CD001"
-
-
-def duplicate_ids(volumes: tuple[Volume, ...]) -> tuple[str, ...]:
-    """Volume ids that occur more than once: a defect of a detector, for tests."""
-    return tuple(name for name, count in Counter(volume.id for volume in volumes).items() if count > 1)

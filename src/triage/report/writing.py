@@ -14,6 +14,7 @@ from triage.report.listings import Row, Value
 from triage.report.text import json_safe, visible
 
 _FORMULA: Final = ("=", "+", "-", "@", "'")
+_MARKS: Final = tuple(" " + mark for mark in _FORMULA)
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -45,9 +46,19 @@ def write_csv(rows: Iterable[Row], fields: Iterable[str], stream: TextIO) -> int
     writer.writerow(names)
     count = 0
     for row in rows:
-        writer.writerow([csv_cell(row[name]) for name in names])
+        writer.writerow(_cells([row[name] for name in names]))
         count += 1
     return count
+
+
+def _cells(values: list[Value]) -> list[Value]:
+    """The same as `csv_cell` of each, for less where nothing has to be done: a timeline has millions of cells."""
+    texts = [value for value in values if isinstance(value, str)]
+    joined = " " + " ".join(texts)
+    plain = joined.isascii() and joined.isprintable() and not [mark for mark in _MARKS if mark in joined]
+    if plain and list not in map(type, values):
+        return ["true" if value is True else "false" if value is False else value for value in values]
+    return [csv_cell(value) for value in values]
 
 
 def write_jsonl(rows: Iterable[Row], stream: TextIO) -> int:
