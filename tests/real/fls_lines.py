@@ -31,10 +31,10 @@ def fls(program: str, path: Path, offset: int, kind: str) -> Counter[Row]:
     command = [program, "-r", "-m", "/", "-i", "raw", "-f", FLS_TYPES.get(kind, kind), "-o", str(offset // 512), path]
     # fls reads the wall clock of FAT and ISO 9660 in its own zone.
     run = subprocess.run(command, capture_output=True, check=False, env={**os.environ, "TZ": "UTC0"}, timeout=300)
-    return Counter(_parse(line, kind) for line in run.stdout.split(b"\n") if line)
+    return Counter(parse(line, kind) for line in run.stdout.split(b"\n") if line)
 
 
-def _parse(line: bytes, kind: str) -> Row:
+def parse(line: bytes, kind: str) -> Row:
     head, address, mode, uid, gid, size, *times = line.rsplit(b"|", 9)
     name = head.split(b"|", 1)[1].removesuffix(b" -> ")
     numbers = [0 if int(text) == WRAPPED_ZERO else int(text) for text in times]

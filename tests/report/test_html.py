@@ -12,6 +12,7 @@ from sample import HOSTILE_PATHS, LABEL, LONG_NAME, fill, planned
 from triage.case import custody
 from triage.case.rows import FileResult, Found
 from triage.case.store import CaseStore
+from triage.evidence.entry import EntryFlag
 from triage.locator import Locator
 from triage.notices import NoticeKind, notice
 from triage.records import Grade, Hit
@@ -171,6 +172,20 @@ def test_nothing_found_is_never_said_without_saying_that_coverage_is_incomplete(
     assert words.TEXT["verdict_incomplete"] in verdict_of(tmp_path / "a", doubt=True)
     assert words.TEXT["verdict_incomplete"] not in verdict_of(tmp_path / "b")
     assert words.TEXT["nothing_unexamined"] in verdict_of(tmp_path / "c")
+
+
+def test_what_nobody_can_read_any_more_is_listed_but_does_not_make_coverage_incomplete(tmp_path: Path) -> None:
+    with CaseStore.create(tmp_path / "case") as store:
+        number = store.begin_evidence(LABEL, "/e", "raw", 5, [], {}, {})
+        store.add_entries(
+            number, [planned("/a", 3, 9_000, EntryFlag.DELETED | EntryFlag.NO_CONTENT), planned("/b", 4, 0)]
+        )
+        store.finish_walk(number)
+        store.custody.append(custody.SCAN_FINISHED, {}, 1, "")
+        text = Page(write_report(store, tmp_path / "report")).text
+
+    assert "the file system no longer says where the content is" in text
+    assert words.TEXT["verdict_incomplete"] not in text
 
 
 def test_an_unfinished_scan_is_called_unfinished(tmp_path: Path) -> None:

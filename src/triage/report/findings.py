@@ -3,6 +3,7 @@
 from typing import Final, NamedTuple
 
 from triage.case import custody
+from triage.case.coverage import EMPTY, FAILED, HOLLOW, PENDING, VIRTUAL
 from triage.case.reader import CaseReader
 from triage.case.rows import Coverage, EvidenceRow, HitCount
 from triage.evidence.entry import EntryType
@@ -14,8 +15,10 @@ from triage.report.words import OUTCOME_NAMES, TEXT, VOLUME_STATES, counted
 ALERT: Final = "alert"
 _UNEXAMINED_OUTCOMES: Final = (Outcome.SKIPPED, Outcome.FAILED, Outcome.NOT_RUN)
 _EXAMINED_STATES: Final = ("open", "unlocked")
+_LEFT_OUT_STATES: Final = ("listed", "unallocated")
+_NOTHING_THERE: Final = (EMPTY, HOLLOW, VIRTUAL)
+_SHORTFALLS: Final = (PENDING, FAILED)
 _INCOMPLETE: Final = {kind.value for kind in INCOMPLETE_KINDS}
-EMPTY: Final = "empty"
 
 
 class Verdict(NamedTuple):
@@ -28,11 +31,16 @@ class Verdict(NamedTuple):
 
 
 class Unexamined(NamedTuple):
-    """One thing that was not examined, why, and how much of it there is."""
+    """One thing that was not examined, why, and how much of it there is.
+
+    ``shortfall`` says that it makes coverage incomplete, as the exit code of the scan does; what nobody can read any
+    more (deleted and overwritten) and what was left out on request is listed without.
+    """
 
     what: str
     why: str
     amount: str
+    shortfall: bool = True
 
 
 class DigestLine(NamedTuple):
@@ -50,7 +58,7 @@ def verdict(counts: list[HitCount], unexamined: list[Unexamined], finished: bool
     exact = sum(count.files for count in alerts if count.grade == Grade.EXACT.value)
     others = sum(count.hits for count in alerts if count.grade != Grade.EXACT.value)
     warnings = [] if finished else [TEXT["verdict_unfinished"]]
-    warnings += [TEXT["verdict_incomplete"]] if unexamined else []
+    warnings += [TEXT["verdict_incomplete"]] if any(one.shortfall for one in unexamined) else []
     if exact:
         text = TEXT["verdict_exact_text"].format(files=counted(exact, "file", "files"))
         return Verdict("red", TEXT["verdict_exact"], text, tuple(warnings))
@@ -67,7 +75,7 @@ def is_finished(store: CaseReader) -> bool:
 
 
 def not_examined(store: CaseReader, totals: Coverage, finished: bool) -> list[Unexamined]:
-    """Everything that takes something away from coverage, largest things first."""
+    """Everything that holds content and was not examined, largest things first."""
     rows = [] if finished else [Unexamined(TEXT["scan"], TEXT["unfinished"], "")]
     labels = {row.id: row.label for row in store.evidence()}
     rows += [
@@ -80,11 +88,13 @@ def not_examined(store: CaseReader, totals: Coverage, finished: bool) -> list[Un
             what = (
                 f"{TEXT['volume']} {volume.id or '–'} ({volume.description or volume.type}), {labels[volume.evidence]}"
             )
-            rows.append(Unexamined(what, VOLUME_STATES.get(volume.state, volume.state), size_text(volume.size)))
+            why = VOLUME_STATES.get(volume.state, volume.state)
+            rows.append(Unexamined(what, why, size_text(volume.size), volume.state not in _LEFT_OUT_STATES))
     for unread in totals.unread:
-        if unread.reason != EMPTY:
+        if unread.reason not in _NOTHING_THERE:
             amount = f"{counted(unread.files, 'file', 'files')}, {size_text(unread.bytes)}"
-            rows.append(Unexamined(f"{TEXT['files']}, {unread.evidence}", unread.reason, amount))
+            what = f"{TEXT['files']}, {unread.evidence}"
+            rows.append(Unexamined(what, unread.reason, amount, unread.reason in _SHORTFALLS))
     for plugin in totals.plugins:
         for outcome in _UNEXAMINED_OUTCOMES:
             if plugin.counts[outcome]:
