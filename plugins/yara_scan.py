@@ -78,10 +78,11 @@ class YaraRules(WindowScanner):
         sources = _bundled() if self.options.bundled else {}
         for path in self.options.rules:
             sources.update(_user_files(path))
-        self._inputs = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in sources.items()}
-        heads = {name: text for name, text in sources.items() if _is_for_heads(name, text)}
+        self._inputs = {name: hashlib.sha256(data).hexdigest() for name, data in sources.items()}
+        texts = {name: _text(name, data) for name, data in sources.items()}
+        heads = {name: text for name, text in texts.items() if _is_for_heads(name, text)}
         self._heads = _compiled(heads)
-        self._whole = _compiled({name: text for name, text in sources.items() if name not in heads})
+        self._whole = _compiled({name: text for name, text in texts.items() if name not in heads})
 
     def inputs(self) -> Mapping[str, str]:
         """The rule files with their digests."""
@@ -141,19 +142,26 @@ def _is_for_heads(name: str, text: str) -> bool:
     return all(rule.meta.get("scope") == "head" for rule in rules)
 
 
-def _bundled() -> dict[str, str]:
+def _bundled() -> dict[str, bytes]:
     files = sorted(resources.files("triage_rules.yara").iterdir(), key=lambda each: each.name)
-    return {f"bundled:{each.name}": each.read_text("utf-8") for each in files if each.name.endswith(".yar")}
+    return {f"bundled:{each.name}": each.read_bytes() for each in files if each.name.endswith(".yar")}
 
 
-def _user_files(path: Path) -> dict[str, str]:
+def _user_files(path: Path) -> dict[str, bytes]:
     paths = sorted(p for p in path.rglob("*") if p.suffix in SUFFIXES and p.is_file()) if path.is_dir() else [path]
     if not paths:
         raise ValueError(f"there are no *.yar or *.yara files in {path}")
     try:
-        return {str(each): each.read_text("utf-8") for each in paths}
-    except (OSError, UnicodeDecodeError) as error:
+        return {str(each): each.read_bytes() for each in paths}
+    except OSError as error:
         raise ValueError(f"the YARA rules {path} cannot be read: {error}") from error
+
+
+def _text(name: str, data: bytes) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"the YARA rules {name} are not UTF-8 text: {error}") from error
 
 
 def _go_on(*_: object) -> int:

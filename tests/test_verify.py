@@ -12,7 +12,7 @@ from triage.case import custody
 from triage.case.rows import FileResult
 from triage.case.store import CaseStore
 from triage.errors import CaseError
-from triage.report.build import write_all
+from triage.report.build import build_exports, build_report
 from triage.verify import verify_case
 
 MEDIA = bytes(range(256)) * 4096
@@ -43,7 +43,8 @@ def case(tmp_path: Path) -> Path:
         store.set_manifest("plugins", [{"id": "mine", "origin": f"file {plugin}", "module": "x", "sha256": digest}])
         store.set_manifest("inputs", {"mine": {str(rules): hashlib.sha256(rules.read_bytes()).hexdigest()}})
         store.custody.append(custody.SCAN_FINISHED, {"content digest": store.content_digest()}, 2, "op")
-        write_all(store, folder, "op")
+        build_exports(store, folder, "op")
+        build_report(store, folder, "op")
     return folder
 
 

@@ -11,7 +11,7 @@ import pytest
 from sample import HOSTILE_PATHS, fill
 
 from triage.report import listings
-from triage.report.build import write_all
+from triage.report.build import build_exports, build_report
 from triage.report.exports import LOCAL_BASIS, TIMESKETCH_FIELDS, write_exports
 from triage.report.listings import FIELDS
 from triage.report.text import visible
@@ -113,7 +113,8 @@ def test_writing_again_replaces_the_whole_folder(tmp_path: Path) -> None:
 
 def test_writing_all_logs_the_digests_of_what_was_written(tmp_path: Path) -> None:
     with fill(tmp_path / "case") as store:
-        index = write_all(store, tmp_path / "case", "J. Examiner")
+        build_exports(store, tmp_path / "case", "J. Examiner")
+        index = build_report(store, tmp_path / "case", "J. Examiner")
         actions = [entry.action for entry in store.custody.entries()][-2:]
         store.custody.check()
 

@@ -7,7 +7,7 @@ from typing import Final
 from triage.case.reader import CaseReader
 from triage.case.rows import Coverage, EntryCount, PluginCoverage, Unread
 from triage.evidence.entry import EntryFlag, EntryType
-from triage.notices import Outcome
+from triage.notices import INCOMPLETE_KINDS, NoticeKind, Outcome
 
 NOT_RECOVERABLE: Final = "deleted, and the file system no longer says where the content is"
 REALLOCATED: Final = "deleted name whose content now belongs to another file"
@@ -17,6 +17,12 @@ HOLLOW: Final = "sparse from end to end: nothing is stored"
 NOT_WANTED: Final = "left out by profile or request"
 PENDING: Final = "not reached: the scan has not finished"
 FAILED: Final = "content could not be read whole, see notices"
+
+EXAMINED_STATES: Final = ("open", "unlocked")
+LEFT_OUT_STATES: Final = ("listed", "unallocated")
+"""States of a volume that do not make coverage incomplete: by request, or because nothing is there to walk."""
+SHORTFALLS: Final = (PENDING, FAILED)
+UNEXAMINED_OUTCOMES: Final = (Outcome.SKIPPED, Outcome.FAILED, Outcome.NOT_RUN)
 
 _FILES: Final = (EntryType.FILE, EntryType.VIRTUAL_FILE)
 
@@ -54,6 +60,19 @@ def coverage(store: CaseReader) -> Coverage:
         unread=tuple(Unread(row[0], row[1], row[2], int(row[3])) for row in store.rows(_UNREAD)),
         plugins=_plugins(store),
         notices=dict(store.rows("SELECT kind, count(*) FROM notice GROUP BY kind ORDER BY kind")),
+    )
+
+
+def is_complete(store: CaseReader) -> bool:
+    """Whether nothing that could be examined was left unexamined: what the exit code of a scan and the report say."""
+    found = coverage(store)
+    return not (
+        any(not row.walked for row in store.evidence())
+        or any(volume.state not in EXAMINED_STATES + LEFT_OUT_STATES for volume in store.volumes())
+        or any(unread.reason in SHORTFALLS for unread in found.unread)
+        or any(plugin.counts[outcome] for plugin in found.plugins for outcome in UNEXAMINED_OUTCOMES)
+        or any(NoticeKind(kind) in INCOMPLETE_KINDS for kind in found.notices)
+        or store.manifest().get("broken plugins")
     )
 
 

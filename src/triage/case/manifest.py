@@ -7,8 +7,6 @@ an empty one.
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-ZONE_OPTION = "time zone of wall-clock times"
-
 
 class DependedFile(NamedTuple):
     """A file that results depend on: what it is (``plugin x``, ``input of x``), its path, its SHA-256 at the scan."""
@@ -36,8 +34,3 @@ def plugin_module(manifest: Mapping[str, Any], plugin_id: str) -> str:
         if plugin["id"] == plugin_id:
             return str(plugin.get("module", ""))
     return ""
-
-
-def wall_clock_zone(manifest: Mapping[str, Any]) -> str:
-    """The zone that the examiner named for times without one; empty if none."""
-    return str(manifest.get("options", {}).get(ZONE_OPTION, ""))

@@ -17,7 +17,6 @@ from triage.cli.options import (
     Passwords,
     RecoveryKeys,
     Shadows,
-    Zone,
     open_options,
 )
 from triage.cli.output import write_rows
@@ -81,7 +80,7 @@ def info(
 ) -> None:
     """Say what an evidence is: container, stored digests and facts, volumes and file systems."""
     doubts = _Doubts()
-    opened = _open(evidence, open_options(password, recovery_key, key_file, False, ""), doubts)
+    opened = _open(evidence, open_options(password, recovery_key, key_file, False), doubts)
     if form is Format.TABLE:
         facts = {"type": opened.type, "media size": f"{opened.size:,} bytes", "files": str(len(opened.files))}
         facts |= {f"stored {name}": digest for name, digest in opened.stored_digests.items()} | dict(opened.facts)
@@ -110,18 +109,17 @@ def ls(
     recovery_key: RecoveryKeys = [],  # noqa: B006
     key_file: KeyFiles = [],  # noqa: B006
     shadow_copies: Shadows = False,
-    timezone: Zone = "",
 ) -> None:
     """List all entries, live, deleted and orphan, with their streams."""
     doubts = _Doubts()
-    options = open_options(password, recovery_key, key_file, shadow_copies, timezone)
+    options = open_options(password, recovery_key, key_file, shadow_copies)
     opened = _open(evidence, options, doubts)
     systems = _chosen(opened, volume)
     if form is ListFormat.BODYFILE:
         for system in systems:
             prefix = system.locator.volume if len(systems) > 1 else ""
             for entry in _entries(system, doubts):
-                sys.stdout.writelines(line + "\n" for line in bodyfile_lines("", prefix, entry))
+                sys.stdout.buffer.writelines(line + b"\n" for line in bodyfile_lines("", prefix, entry))
     else:
         rows = (row for system in systems for row in _rows(system, doubts))
         shown = ("volume", "address", "type", "deleted", "size", "modified", "stream", "path")
@@ -143,7 +141,7 @@ def cat(
     if bool(path) == bool(address):
         raise UsageError("name a path or an --address, one of them")
     doubts = _Doubts()
-    opened = _open(evidence, open_options(password, recovery_key, key_file, shadow_copies, ""), doubts)
+    opened = _open(evidence, open_options(password, recovery_key, key_file, shadow_copies), doubts)
     system, entry = _the_one(_chosen(opened, volume), path, address)
     source = content(system, entry)
     for offset in range(0, source.size, _COPY_STEP):

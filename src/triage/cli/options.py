@@ -32,13 +32,11 @@ RecoveryKeys = Annotated[
     list[str], typer.Option("--recovery-key", metavar="TEXT", help="Recovery key (BitLocker, FileVault).")
 ]
 KeyFiles = Annotated[list[Path], typer.Option("--key-file", metavar="FILE", help="Key file (BitLocker .BEK, LUKS).")]
+Operator = Annotated[str, typer.Option(help="Name for the custody log.")]
 Shadows = Annotated[bool, typer.Option("--shadow-copies", help="Walk volume shadow copies too (what differs).")]
-Zone = Annotated[str, typer.Option("--timezone", metavar="ZONE", help="Zone of wall-clock times, e.g. Africa/Nairobi.")]
 
 
-def open_options(
-    passwords: list[str], recovery_keys: list[str], key_files: list[Path], shadows: bool, zone: str
-) -> OpenOptions:
+def open_options(passwords: list[str], recovery_keys: list[str], key_files: list[Path], shadows: bool) -> OpenOptions:
     """Credentials and choices for opening evidence; asks for a password where ``-`` was given.
 
     Raises:
@@ -51,7 +49,7 @@ def open_options(
     for path in key_files:
         if not path.is_file():
             raise UsageError(f"key file {path} does not exist")
-    return OpenOptions(Keys(tuple(words), tuple(recovery_keys), tuple(key_files)), shadows, zone)
+    return OpenOptions(Keys(tuple(words), tuple(recovery_keys), tuple(key_files)), shadows)
 
 
 def _ask() -> str:

@@ -9,13 +9,13 @@ from typing import Annotated
 import typer
 
 from triage.case.store import CaseStore
-from triage.cli.options import CasePath, Format, FormatOption
+from triage.cli.options import CasePath, Format, FormatOption, Operator
 from triage.cli.output import write_rows
 from triage.engine.discover import discover
 from triage.engine.manifest import plugin_sections
 from triage.errors import IntegrityError
 from triage.report import listings
-from triage.report.build import write_all
+from triage.report.build import build_exports, build_report
 from triage.report.exports import TIMESKETCH_FIELDS, bodyfile, timesketch_rows
 from triage.report.listings import Row
 from triage.report.writing import write_csv, write_jsonl
@@ -42,6 +42,7 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example:  triage notices case-17")(notices)
     app.command(epilog="Example:  triage coverage case-17")(coverage)
     app.command(epilog="Example:  triage report case-17")(report)
+    app.command(epilog="Example:  triage export case-17")(export)
     app.command(epilog="Example:  triage verify case-17")(verify)
     app.command(epilog="Example:  triage plugins --plugins ./my-plugins")(plugins)
 
@@ -62,7 +63,7 @@ def timeline(
     """List everything that has a time, in order."""
     with CaseStore.open(case) as store:
         if form is TimelineFormat.BODYFILE:
-            sys.stdout.writelines(line + "\n" for line in bodyfile(store))
+            sys.stdout.buffer.writelines(line + b"\n" for line in bodyfile(store))
         elif form is TimelineFormat.TIMESKETCH_CSV:
             write_csv(timesketch_rows(store), TIMESKETCH_FIELDS, sys.stdout)
         elif form is TimelineFormat.TIMESKETCH_JSONL:
@@ -85,14 +86,21 @@ def coverage(case: CasePath, form: FormatOption = Format.TABLE) -> None:
         _list(case, "not_read", listings.not_read_rows, form, listings.FIELDS["not_read"])
 
 
-def report(case: CasePath, operator: Annotated[str, typer.Option(help="Name for the custody log.")] = "") -> None:
-    """Write the HTML report and the exports again. The evidence is not needed."""
+def report(case: CasePath, operator: Operator = "") -> None:
+    """Write the HTML report again. The evidence is not needed."""
     with CaseStore.open(case, writable=True) as store:
-        index = write_all(store, case, operator)
+        index = build_report(store, case, operator)
     typer.echo(str(index.resolve()))
 
 
-def verify(case: CasePath, operator: Annotated[str, typer.Option(help="Name for the custody log.")] = "") -> None:
+def export(case: CasePath, operator: Operator = "") -> None:
+    """Write every listing for other tools: CSV, JSON lines, Timesketch, body file, custody log."""
+    with CaseStore.open(case, writable=True) as store:
+        folder = build_exports(store, case, operator)
+    typer.echo(str(folder.resolve()))
+
+
+def verify(case: CasePath, operator: Operator = "") -> None:
     """Check the custody log, the report, what the scan was made with, and the evidence against their digests."""
     checks = verify_case(case, operator)
     words = {True: "ok", False: "FAILED", None: "not checked"}

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from triage.case.store import CaseStore
-from triage.cli.options import KeyFiles, Passwords, RecoveryKeys, Shadows, Zone, open_options
+from triage.cli.options import KeyFiles, Operator, Passwords, RecoveryKeys, Shadows, open_options
 from triage.cli.progress import duration, shown
 from triage.engine.discover import discover
 from triage.engine.profile import profile as named_profile
@@ -16,7 +16,7 @@ from triage.engine.run import ScanSummary
 from triage.engine.run import scan as run_scan
 from triage.errors import INCOMPLETE, UsageError
 from triage.records import Grade
-from triage.report.build import write_all
+from triage.report.build import build_report
 
 
 def register(app: typer.Typer) -> None:
@@ -47,9 +47,8 @@ def scan(
     recovery_key: RecoveryKeys = [],  # noqa: B006
     key_file: KeyFiles = [],  # noqa: B006
     shadow_copies: Shadows = False,
-    timezone: Zone = "",
     workers: Annotated[int, typer.Option(min=0, help="Worker processes; 0: one per processor.")] = 0,
-    operator: Annotated[str, typer.Option(help="Name for the custody log.")] = "",
+    operator: Operator = "",
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress display.")] = False,
 ) -> None:
     """Scan evidence read-only into a case and write its report."""
@@ -61,7 +60,7 @@ def scan(
         evidence=tuple(evidence),
         case=case,
         profile=named_profile(profile),
-        options=open_options(password, recovery_key, key_file, shadow_copies, timezone),
+        options=open_options(password, recovery_key, key_file, shadow_copies),
         plugin_options=_plugin_options(folders, hashset, rules),
         plugin_folders=folders,
         workers=workers,
@@ -70,7 +69,7 @@ def scan(
     with shown(quiet) as observer:
         summary = run_scan(request, observer)
     with CaseStore.open(case, writable=True) as store:
-        index = write_all(store, case, operator)
+        index = build_report(store, case, operator)
     _tell(summary, index)
     raise typer.Exit(summary.exit_code)
 

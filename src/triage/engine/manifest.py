@@ -40,7 +40,6 @@ def describe_scan(request: ScanRequest, discovery: Discovery, plugins: Sequence[
             "profile": _plain(request.profile),
             "plugins": {plugin: _plain(options) for plugin, options in sorted(request.plugin_options.items())},
             "shadow copies": request.options.shadow_copies,
-            "time zone of wall-clock times": request.options.timezone,
         },
         "keys given": bool(request.options.keys),
         "operator": request.operator,

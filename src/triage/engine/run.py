@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from triage.case import custody
-from triage.case.coverage import coverage
+from triage.case.coverage import is_complete
 from triage.case.digest import content_digest
 from triage.case.rows import FileResult, PlannedEntry, StoredEntry, VolumeRow
 from triage.case.store import CaseStore
@@ -26,7 +26,7 @@ from triage.evidence.entry import Entry, Evidence, FileSystem
 from triage.evidence.integrity import MediaDigest
 from triage.evidence.open import evidence_label, open_evidence
 from triage.locator import Locator
-from triage.notices import INCOMPLETE_KINDS, Notice, NoticeKind, Outcome, notice
+from triage.notices import Notice, NoticeKind, notice
 from triage.plugin import Parser, Plugin, SqliteParser
 from triage.records import Hit
 
@@ -109,6 +109,8 @@ class _Scan:
     def run(self, began: float) -> ScanSummary:
         """Do it, and leave a case that says how it went."""
         store = self._store
+        if store.custody.last(custody.SCAN_STARTED) is None:
+            self._log(custody.CASE_CREATED, {"folder": str(self._request.case.resolve())})
         self._log(custody.SCAN_STARTED, {"system": platform.system(), "workers": self._workers})
         check_same_scan(store, describe_scan(self._request, self._discovery, self._plugins))
         paths = self._open_all()
@@ -129,7 +131,7 @@ class _Scan:
         self._compare_states(before, paths)
         self._notices(list(scope_notices(self._store)))
         self._stage("finished")
-        code = INCOMPLETE if self._incomplete() else COMPLETE
+        code = COMPLETE if is_complete(store) else INCOMPLETE
         self._log(custody.SCAN_FINISHED, {"exit code": code, "content digest": content_digest(store)})
         return ScanSummary(code, self._progress, time.monotonic() - began)
 
@@ -286,13 +288,6 @@ class _Scan:
                 label = next(row.label for row in self._store.evidence() if row.path == str(path))
                 message = "size or modification time of an evidence file changed while it was being scanned"
                 self._notices([notice(NoticeKind.DAMAGED, Locator(label), message, "evidence")])
-
-    def _incomplete(self) -> bool:
-        covered = coverage(self._store)
-        if any(NoticeKind(kind) in INCOMPLETE_KINDS for kind in covered.notices):
-            return True
-        doubtful = (Outcome.SKIPPED, Outcome.FAILED, Outcome.NOT_RUN)
-        return any(plugin.counts[outcome] for plugin in covered.plugins for outcome in doubtful)
 
     def _log(self, action: str, detail: Any) -> None:
         self._store.custody.append(action, detail, time.time_ns(), self._request.operator)

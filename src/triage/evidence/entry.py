@@ -236,5 +236,3 @@ class OpenOptions:
     keys: Keys = field(default_factory=Keys)
     shadow_copies: bool = False
     """Walk volume shadow copies too (they are always listed)."""
-    timezone: str = ""
-    """IANA zone of wall-clock times on FAT; empty: they stay wall-clock times."""

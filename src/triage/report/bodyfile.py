@@ -3,42 +3,51 @@
 Format: https://wiki.sleuthkit.org/index.php?title=Body_file
 ``MD5|name|inode|mode|UID|GID|size|atime|mtime|ctime|crtime`` with times in seconds since 1970, 0 for none.
 
-Differences from fls: control characters and ``|`` in names stand as ``\\xNN`` (fls writes ``^``, and the bar as it is,
-which breaks the row for its readers); the address in a ``($FILE_NAME)`` line lacks the attribute's number. Times of
-file systems without a zone stand at their wall-clock reading.
+Lines are bytes, because names are: a name that is no UTF-8 stands as it is stored, control characters as ``^``, both
+as fls does it. Differences from fls: ``|`` in a name stands as ``\\x7C``, for it would break the row; the address in
+a ``($FILE_NAME)`` line lacks the attribute's number. Times of file systems without a zone stand at their wall-clock
+reading.
 """
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
 from triage.evidence.entry import Entry, EntryFlag, EntryTimes, EntryType
 from triage.times import SECOND
 
-_BREAKING: Final = re.compile("[\x00-\x1f\x7f|]")
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_CONTROL: Final = bytes(ord("^") if byte < 32 or byte == 127 else byte for byte in range(256))
 _FILE_NAME_HEADER: Final = 66  # bytes of a $FILE_NAME attribute before the name
 
 
-def bodyfile_lines(label: str, volume: str, entry: Entry, md5: str = "") -> Iterator[str]:
+def bodyfile_lines(label: str, volume: str, entry: Entry, md5: str = "") -> Iterator[bytes]:
     """The lines of one entry, without line ends: the one with the times of its NTFS name first, where there is one.
 
     ``label`` and ``volume`` are put before the path (as fls does with the argument of ``-m``); empty ones are left out.
     """
     prefix = "/".join(part for part in (label, volume) if part)
-    deleted = ""
-    if entry.flags & EntryFlag.DELETED:
-        deleted = " (deleted-realloc)" if entry.flags & EntryFlag.REALLOCATED else " (deleted)"
-    target = f" -> {entry.link_target}" if entry.type == EntryType.SYMLINK and entry.link_target else ""
+    path = _name(prefix) + (entry.raw_path or _name(entry.path))
+    deleted = _deleted(entry)
     mode = mode_text(entry)
     if entry.name_times is not None:
         units = len(entry.path.rpartition("/")[2].encode("utf-16-le", "surrogatepass")) // 2
         address = f"{entry.address.partition('-')[0]}-48"
-        name = f"{prefix}{entry.path} ($FILE_NAME){deleted}"
+        name = path + b" ($FILE_NAME)" + deleted
         yield _line("", name, address, mode, entry, _FILE_NAME_HEADER + 2 * units, entry.name_times)
-    stream = f":{entry.stream}" if entry.stream else ""
-    name = f"{prefix}{entry.path}{stream}{target}{deleted}"
-    yield _line(md5, name, entry.address, mode, entry, entry.size, entry.times)
+    stream = _name(f":{entry.stream}") if entry.stream else b""
+    target = _name(f" -> {entry.link_target}") if entry.type == EntryType.SYMLINK and entry.link_target else b""
+    yield _line(md5, path + stream + target + deleted, entry.address, mode, entry, entry.size, entry.times)
+
+
+def _deleted(entry: Entry) -> bytes:
+    """The remark of fls; it says ``realloc`` only where there is metadata to speak of."""
+    if not entry.flags & EntryFlag.DELETED:
+        return b""
+    has_metadata = entry.type != EntryType.UNKNOWN or any(entry.times)
+    return b" (deleted-realloc)" if entry.flags & EntryFlag.REALLOCATED and has_metadata else b" (deleted)"
+
+
+def _name(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 def mode_text(entry: Entry) -> str:
@@ -55,10 +64,8 @@ def mode_text(entry: Entry) -> str:
     return f"{entry.name_type or '-'}/{entry.type}{''.join(letters)}"
 
 
-def _line(md5: str, name: str, address: str, mode: str, entry: Entry, size: int, times: EntryTimes) -> str:
+def _line(md5: str, name: bytes, address: str, mode: str, entry: Entry, size: int, times: EntryTimes) -> bytes:
     modified, accessed, changed, created = (0 if ns is None else ns // SECOND for ns in times)
-    name = _SURROGATE.sub(
-        lambda m: f"\\u{ord(m.group()):04x}", _BREAKING.sub(lambda m: f"\\x{ord(m.group()):02X}", name)
-    )
-    columns = (md5 or "0", name, address, mode, entry.uid, entry.gid, size, accessed, modified, changed, created)
-    return "|".join(map(str, columns))
+    safe = name.translate(_CONTROL).replace(b"|", b"\\x7C")
+    numbers = (entry.uid, entry.gid, size, accessed, modified, changed, created)
+    return b"|".join((md5.encode() or b"0", safe, address.encode(), mode.encode(), *(b"%d" % n for n in numbers)))

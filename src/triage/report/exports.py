@@ -48,9 +48,10 @@ def write_exports(store: CaseReader, folder: Path) -> Path:
         with new_file(new / "timeline.csv") as table, new_file(new / "timeline.jsonl") as lines:
             # Sorting a million times once, not once for each file.
             write_csv(_copied(timesketch_rows(store), lines), TIMESKETCH_FIELDS, table)
-        for name, text in (("bodyfile.txt", bodyfile(store)), ("custody.txt", store.custody.lines())):
-            with new_file(new / name) as stream:
-                stream.writelines(line + "\n" for line in text)
+        with new_file(new / "custody.txt") as stream:
+            stream.writelines(line + "\n" for line in store.custody.lines())
+        with (new / "bodyfile.txt").open("wb") as body:
+            body.writelines(line + b"\n" for line in bodyfile(store))
     return folder
 
 
@@ -87,7 +88,7 @@ def _second_text(second: int) -> str:
     return iso(second * SECOND, SECOND)
 
 
-def bodyfile(store: CaseReader) -> Iterator[str]:
+def bodyfile(store: CaseReader) -> Iterator[bytes]:
     """Body-file lines of all entries, in the order of the walk; evidence and volume stand before the path."""
     labels = {row.id: row.label for row in store.evidence()}
     page = []
@@ -99,7 +100,7 @@ def bodyfile(store: CaseReader) -> Iterator[str]:
     yield from _bodyfile_page(store, labels, page)
 
 
-def _bodyfile_page(store: CaseReader, labels: dict[int, str], page: list[StoredEntry]) -> Iterator[str]:
+def _bodyfile_page(store: CaseReader, labels: dict[int, str], page: list[StoredEntry]) -> Iterator[bytes]:
     contents = store.contents_by_id([stored.id for stored in page])
     for stored in page:
         content = contents.get(stored.id)

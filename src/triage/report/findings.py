@@ -3,21 +3,25 @@
 from typing import Final, NamedTuple
 
 from triage.case import custody
-from triage.case.coverage import EMPTY, FAILED, HOLLOW, PENDING, VIRTUAL
+from triage.case.coverage import (
+    EMPTY,
+    EXAMINED_STATES,
+    HOLLOW,
+    LEFT_OUT_STATES,
+    SHORTFALLS,
+    UNEXAMINED_OUTCOMES,
+    VIRTUAL,
+)
 from triage.case.reader import CaseReader
 from triage.case.rows import Coverage, EvidenceRow, HitCount
 from triage.evidence.entry import EntryType
-from triage.notices import INCOMPLETE_KINDS, Outcome
+from triage.notices import INCOMPLETE_KINDS
 from triage.records import Grade
 from triage.report.text import size_text
 from triage.report.words import OUTCOME_NAMES, TEXT, VOLUME_STATES, counted
 
 ALERT: Final = "alert"
-_UNEXAMINED_OUTCOMES: Final = (Outcome.SKIPPED, Outcome.FAILED, Outcome.NOT_RUN)
-_EXAMINED_STATES: Final = ("open", "unlocked")
-_LEFT_OUT_STATES: Final = ("listed", "unallocated")
 _NOTHING_THERE: Final = (EMPTY, HOLLOW, VIRTUAL)
-_SHORTFALLS: Final = (PENDING, FAILED)
 _INCOMPLETE: Final = {kind.value for kind in INCOMPLETE_KINDS}
 
 
@@ -84,19 +88,19 @@ def not_examined(store: CaseReader, totals: Coverage, finished: bool) -> list[Un
         if not row.walked
     ]
     for volume in store.volumes():
-        if volume.state not in _EXAMINED_STATES:
+        if volume.state not in EXAMINED_STATES:
             what = (
                 f"{TEXT['volume']} {volume.id or '–'} ({volume.description or volume.type}), {labels[volume.evidence]}"
             )
             why = VOLUME_STATES.get(volume.state, volume.state)
-            rows.append(Unexamined(what, why, size_text(volume.size), volume.state not in _LEFT_OUT_STATES))
+            rows.append(Unexamined(what, why, size_text(volume.size), volume.state not in LEFT_OUT_STATES))
     for unread in totals.unread:
         if unread.reason not in _NOTHING_THERE:
             amount = f"{counted(unread.files, 'file', 'files')}, {size_text(unread.bytes)}"
             what = f"{TEXT['files']}, {unread.evidence}"
-            rows.append(Unexamined(what, unread.reason, amount, unread.reason in _SHORTFALLS))
+            rows.append(Unexamined(what, unread.reason, amount, unread.reason in SHORTFALLS))
     for plugin in totals.plugins:
-        for outcome in _UNEXAMINED_OUTCOMES:
+        for outcome in UNEXAMINED_OUTCOMES:
             if plugin.counts[outcome]:
                 amount = counted(plugin.counts[outcome], "file", "files")
                 rows.append(Unexamined(f"{TEXT['plugin']} {plugin.plugin}", OUTCOME_NAMES[outcome], amount))

@@ -93,10 +93,10 @@ TEXT: Final[dict[str, str]] = {
     "previous": "previous",
     "next": "next",
     "rows": "{count} in all.",
-    "capped": "The first {shown} of {count} are listed here; all are in exports/{file}.",
+    "capped": "The first {shown} of {count} are listed here; `triage export` writes all to exports/{file}.",
     "timeline_title": "Timeline",
     "timeline_scope": "This page lists times of records, of files with hits and of deleted entries: {count}. The whole "
-    "timeline has {all} and is in exports/timeline.csv.",
+    "timeline has {all} and is written to exports/timeline.csv by `triage export`.",
     "timeline_undatable": "{count} stored times of entries lie outside the years 1 to 9999 and are not listed.",
     "clock_utc": "UTC, clock step {step}",
     "clock_local": "wall clock, zone not stored, clock step {step}",
