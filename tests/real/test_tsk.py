@@ -88,7 +88,11 @@ def test_walk_lists_what_fls_lists(walked: list[Walked], tool: Callable[[str], s
         ours = Counter(row for entry in one.entries for row in fls_lines.rows(entry, kind))
         theirs = fls_lines.fls(program, one.place.path, one.place.offset, kind)
         sys.stdout.write(f"{one.place.label} {kind}: fls {theirs.total()} lines, walk {ours.total()}\n")
-        if one.place.label not in MORE_THAN_FLS:
+        if one.place.label in MORE_THAN_FLS:
+            # All that fls lists is there; where a damaged root makes orphans of names, maybe under another made-up name.
+            assert {row.address for row in theirs} <= {row.address for row in ours}, one.place.label
+            assert ours.total() >= theirs.total(), one.place.label
+        else:
             assert theirs == ours, one.place.label
         compared[kind] += (theirs & ours).total()
         compared["file systems"] += 1

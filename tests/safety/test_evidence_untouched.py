@@ -33,7 +33,8 @@ def touching_calls(trace: str, folder: Path) -> list[str]:
     """Lines of the trace in which a path of ``folder`` is opened other than for reading, or changed."""
     bad = []
     for line in trace.splitlines():
-        if str(folder) not in line or "= -1" in line:
+        # The arguments of a call that was interrupted stand in its first line.
+        if str(folder) not in line or "= -1" in line or "resumed>" in line:
             continue
         call = re.search(r"(\w+)\(", line)
         assert call is not None, line
@@ -44,9 +45,9 @@ def touching_calls(trace: str, folder: Path) -> list[str]:
 
 
 def traced(strace: str, command: list[str], log: Path) -> tuple[int, str]:
-    # -s: paths whole; the traced program must not be slowed more than needed, hence the list of calls.
+    # -s: paths whole; -y: the path behind a descriptor, for names that are opened relative to one.
     done = subprocess.run(
-        [strace, "-f", "-s", "4096", "-e", f"trace={CALLS}", "-o", str(log), *command],
+        [strace, "-f", "-y", "-s", "4096", "-e", f"trace={CALLS}", "-o", str(log), *command],
         capture_output=True, timeout=600,
     )  # fmt: skip
     return done.returncode, log.read_text(errors="replace")
