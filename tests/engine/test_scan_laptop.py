@@ -22,6 +22,7 @@ from triage.engine.run import ScanSummary, scan
 from triage.errors import CaseError
 from triage.records import Grade, RecycledFile, Visit
 from triage.report.exports import write_exports
+from triage.timeline import events
 
 LISTS = ("known.vics.json", "known.csv", "known.md5")
 
@@ -191,3 +192,12 @@ def test_a_killed_scan_goes_on_and_ends_the_same(
     with CaseStore.open(scanned.folder) as one, CaseStore.open(case) as other:
         assert content_digest(one) == content_digest(other)
     assert not (case / "work").exists()
+
+
+def test_times_beyond_every_calendar_are_not_made_into_1970(scanned: Scanned) -> None:
+    with CaseStore.open(scanned.folder) as store:
+        (found,) = (s.entry for s in store.entries() if s.entry.path.endswith("/far future.txt"))
+        dates = [event.time.iso()[:4] for event in events(store) if event.record is None]
+
+    assert all(ns is not None and ns > 4 * 10**20 for ns in found.times)
+    assert "1970" not in dates

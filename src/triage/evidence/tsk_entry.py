@@ -140,8 +140,8 @@ class EntryMaker:
         times = _stored_times(meta)
         if self._mft is not None and not flags & _VIRTUAL_FLAG:
             name_times, valid = self._mft.facts(meta.address)
-            if None in times:
-                # TSK gives 0 for times before 1970 and after 2106.
+            if any(ns is None or ns < SECOND for ns in times):
+                # TSK gives second 0, but keeps the fraction, for times before 1970 and after 2106.
                 times = self._mft.times(meta.address) or times
         address, name_type = found.address, found.type
         _, _, kind, _, size, mode, uid, gid, links, _, _, _, _, _ = meta
