@@ -2,6 +2,7 @@
 
 import json
 import platform
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, is_dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
@@ -15,6 +16,7 @@ from triage.engine.request import ScanRequest
 from triage.errors import CaseError
 from triage.plugin import Plugin
 
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _DECIDING: Final = ("suite", "plugins", "inputs", "options")
 """Sections in which two runs over one case must agree, or the case would mix results of different kinds."""
 
@@ -80,9 +82,8 @@ def _libraries() -> dict[str, str]:
         needed = requires("forensic-triage") or []
     except PackageNotFoundError:
         return {}
-    names = sorted(
-        {n.split(";")[0].split(">")[0].split("=")[0].split("[")[0].strip() for n in needed if "extra" not in n}
-    )
+    found = {_NAME.match(text) for text in needed if "extra ==" not in text}
+    names = sorted(match.group() for match in found if match is not None)
     return {name: version(name) for name in names}
 
 
