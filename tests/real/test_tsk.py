@@ -89,7 +89,7 @@ def test_walk_lists_what_fls_lists(walked: list[Walked], tool: Callable[[str], s
         theirs = fls_lines.fls(program, one.place.path, one.place.offset, kind)
         sys.stdout.write(f"{one.place.label} {kind}: fls {theirs.total()} lines, walk {ours.total()}\n")
         if one.place.label in MORE_THAN_FLS:
-            # All that fls lists is there; where a damaged root makes orphans of names, maybe under another made-up name.
+            # All that fls lists is there; names that a damaged root has made orphans may be made up otherwise.
             assert {row.address for row in theirs} <= {row.address for row in ours}, one.place.label
             assert ours.total() >= theirs.total(), one.place.label
         else:
