@@ -170,15 +170,11 @@ def _package_folder(package: str) -> Path | None:
 
 def _stat(store: CaseReader, row: EvidenceRow) -> Check:
     name = f"files of {row.label}"
-    opened = [
-        entry.detail["files"]
-        for entry in store.custody.entries()
-        if entry.action == custody.EVIDENCE_OPENED and entry.detail.get("path") == row.path and "files" in entry.detail
-    ]
-    if not opened:
+    opened = store.custody.opened_states(row.path)
+    if opened is None:
         return Check(name, None, "size and time at the scan were not logged")
     wrong, missing = [], []
-    for path, (size, mtime) in sorted(opened[-1].items()):
+    for path, (size, mtime) in sorted(opened.items()):
         try:
             status = Path(path).stat()
         except OSError:
@@ -190,7 +186,7 @@ def _stat(store: CaseReader, row: EvidenceRow) -> Check:
         return Check(name, False, f"size or modification time is not that of the scan: {', '.join(wrong[:3])}")
     if missing:
         return Check(name, None, f"not here: {', '.join(missing[:3])}")
-    return Check(name, True, f"{len(opened[-1])} files with the sizes and times of the scan")
+    return Check(name, True, f"{len(opened)} files with the sizes and times of the scan")
 
 
 def _media(row: EvidenceRow, progress: Progress | None) -> Check:

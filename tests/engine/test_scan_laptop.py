@@ -19,7 +19,7 @@ from triage.engine.discover import discover
 from triage.engine.profile import profile
 from triage.engine.request import ScanRequest
 from triage.engine.run import ScanSummary, scan
-from triage.errors import CaseError
+from triage.errors import CaseError, EvidenceError
 from triage.records import Grade, RecycledFile, Visit
 from triage.report.exports import write_exports
 from triage.timeline import events
@@ -201,3 +201,14 @@ def test_times_beyond_every_calendar_are_not_made_into_1970(scanned: Scanned) ->
 
     assert all(ns is not None and ns > 4 * 10**20 for ns in found.times)
     assert "1970" not in dates
+
+
+def test_evidence_that_changed_since_is_not_mixed_into_the_case(fixtures: Path, tmp_path: Path) -> None:
+    image = tmp_path / "stick.E01"
+    shutil.copy(fixtures / "stick.E01", image)
+    first = ScanRequest((image,), tmp_path / "case", profile("triage"), workers=1)
+    scan(first)
+    os.utime(image, ns=(1, 1))
+
+    with pytest.raises(EvidenceError, match="modification time"):
+        scan(first)

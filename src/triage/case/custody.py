@@ -83,6 +83,15 @@ class CustodyLog:
         found = [entry for entry in self.entries() if entry.action == action]
         return found[-1] if found else None
 
+    def opened_states(self, path: str) -> dict[str, list[int]] | None:
+        """Size and modification time (ns) of the files of the evidence at ``path`` when it was opened last."""
+        opened = [
+            entry.detail["files"]
+            for entry in self.entries()
+            if entry.action == EVIDENCE_OPENED and entry.detail.get("path") == path and "files" in entry.detail
+        ]
+        return dict(opened[-1]) if opened else None
+
     def head(self) -> str:
         """Digest of the newest entry: whoever knows it from elsewhere can tell that the log was not rewritten."""
         return str(self._db.execute("SELECT digest FROM custody_head").fetchone()[0])

@@ -70,7 +70,8 @@ def scan(
         summary = run_scan(request, observer)
     with CaseStore.open(case, writable=True) as store:
         index = build_report(store, case, operator)
-    _tell(summary, index)
+        hits = {grade: sum(c.files for c in store.hit_counts() if c.grade == grade.value) for grade in Grade}
+    _tell(summary, hits, index)
     raise typer.Exit(summary.exit_code)
 
 
@@ -86,22 +87,20 @@ def _plugin_options(folders: tuple[Path, ...], hashset: list[Path], rules: list[
     return options
 
 
-def _tell(summary: ScanSummary, index: Path) -> None:
+def _tell(summary: ScanSummary, hits: dict[Grade, int], index: Path) -> None:
+    """How the scan ended and what the case holds now, in a few lines."""
     console = Console(highlight=False, soft_wrap=True)
     progress = summary.progress
     console.print(
         f"{progress.entries:,} entries, {progress.files:,} files, {progress.bytes / 1e6:,.1f} MB read in "
         f"{duration(summary.seconds)}"
     )
-    exact = progress.hits.get(Grade.EXACT, 0)
-    if exact:
-        console.print(f"[bold red]{exact:,} files match known files[/]")
-    others = {grade: count for grade, count in progress.hits.items() if grade is not Grade.EXACT and count}
-    if others:
-        console.print(
-            "[yellow]candidates:[/] " + ", ".join(f"{grade.value} {count:,}" for grade, count in others.items())
-        )
-    if not progress.hits:
+    if hits[Grade.EXACT]:
+        console.print(f"[bold red]{hits[Grade.EXACT]:,} files match known files[/]")
+    candidates = ", ".join(f"{g.value} {n:,}" for g, n in hits.items() if n and g is not Grade.EXACT)
+    if candidates:
+        console.print(f"[yellow]candidates:[/] {candidates}")
+    if not any(hits.values()):
         console.print("no hits with the lists and rules that were loaded")
     if summary.exit_code == INCOMPLETE:
         console.print("[yellow]coverage is incomplete:[/] see the report's first page or `triage coverage`")

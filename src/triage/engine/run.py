@@ -11,7 +11,7 @@ from typing import Any, Final
 from triage.case import custody
 from triage.case.coverage import is_complete
 from triage.case.digest import content_digest
-from triage.case.rows import FileResult, PlannedEntry, StoredEntry, VolumeRow
+from triage.case.rows import EvidenceRow, FileResult, PlannedEntry, StoredEntry, VolumeRow
 from triage.case.store import CaseStore
 from triage.engine import workers
 from triage.engine.discover import Discovery, discover
@@ -21,7 +21,7 @@ from triage.engine.match import PathMatcher
 from triage.engine.plan import WorkItem, batches, plan_entry
 from triage.engine.request import Progress, ScanRequest
 from triage.engine.scope import scope_notices
-from triage.errors import COMPLETE, INCOMPLETE, UsageError
+from triage.errors import COMPLETE, INCOMPLETE, EvidenceError, UsageError
 from triage.evidence.entry import Entry, Evidence, FileSystem
 from triage.evidence.integrity import MediaDigest
 from triage.evidence.open import evidence_label, open_evidence
@@ -144,12 +144,24 @@ class _Scan:
         known = {Path(row.path): row for row in self._store.evidence()}
         for path in (p.resolve() for p in self._request.evidence):
             row = known.get(path)
+            if row is not None:
+                self._check_unchanged(row)
             if row is None or not row.walked:
                 taken = [r.label for r in self._store.evidence() if row is None or r.id != row.id]
                 evidence = open_evidence(path, evidence_label(path, taken), self._request.options)
                 number = self._add(evidence, path) if row is None else row.id
                 self._opened[number] = evidence
         return {r.id: (Path(r.path), tuple(Path(f) for f in r.files)) for r in self._store.evidence()}
+
+    def _check_unchanged(self, row: EvidenceRow) -> None:
+        """See that evidence of a scan that is continued is still what it was.
+
+        Raises:
+            EvidenceError: a file is missing, or its size or modification time is another.
+        """
+        logged = self._store.custody.opened_states(row.path)
+        if logged is not None and file_states(Path(file) for file in row.files) != logged:
+            raise EvidenceError(f"{row.path}: size or modification time is not that with which this case was begun")
 
     def _add(self, evidence: Evidence, path: Path) -> int:
         store = self._store
