@@ -40,7 +40,7 @@ def tests(session: nox.Session) -> None:
 def golden(session: nox.Session) -> None:
     """Rewrite the plugins' golden files; read the diff before you commit it."""
     session.install("-e", ".[dev]")
-    session.run("pytest", "tests/plugins", "--accept", *session.posargs)
+    session.run("pytest", "tests/plugins", *session.posargs, env={"TRIAGE_UPDATE_GOLDEN": "1"})
 
 
 @nox.session(default=False)
