@@ -17,8 +17,8 @@ from triage.evidence.inflate import inflate
 from triage.evidence.source import ByteSource, UnreadableBytes
 from triage.notices import NoticeKind
 
-CACHE_BYTES: Final = 32 << 20
-"""A walk jumps between the MFT and index blocks; this holds the working set of a disk with some 100,000 files."""
+CACHE_BYTES: Final = 96 << 20
+"""A walk jumps between the MFT and index blocks; this holds those of a disk with some 60,000 files."""
 STREAM_CHUNKS: Final = 16
 """A read over more chunks is one of a stream: it passes by the cache, which it would empty otherwise."""
 _TABLES: Final = 64
