@@ -4,7 +4,7 @@ import nox
 
 nox.options.default_venv_backend = "venv"
 nox.options.sessions = ["lint", "types", "imports", "tests"]
-CODE = ("src", "plugins", "rules", "fixtures", "tests", "noxfile.py")
+CODE = ("src", "plugins", "rules", "fixtures", "tests", "benchmarks", "noxfile.py")
 
 
 @nox.session

@@ -1,4 +1,4 @@
-"""Makes the benchmark image: a 5 GiB NTFS laptop with about 58,000 files and 2 GB of content, as E01 in 1.5 GB segments.
+"""Makes the benchmark image: a 5 GiB NTFS laptop, about 58,000 files with 2 GB of content, as E01 in segments of 1.5 GB.
 
     sudo python benchmarks/make_laptop.py DIR
 
@@ -13,7 +13,7 @@ import random
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from PIL import Image
@@ -99,9 +99,8 @@ def files(rng: random.Random, pool: bytes) -> Iterator[tuple[str, bytes]]:
         yield f"Users/Amani/Pictures/2025/IMG_{number:04d}.jpg", photo(rng)
 
 
-def body(kind: str, size: int, rng: random.Random, cut: object) -> bytes:
+def body(kind: str, size: int, rng: random.Random, cut: Callable[[int], bytes]) -> bytes:
     """Content of a kind: a true beginning, then code-like bytes or text."""
-    assert callable(cut)
     if kind in ("txt", "xml", "json", "html", "csv"):
         start = {"xml": "<?xml version='1.0'?>\n<a>", "json": '{"a": "', "html": "<!DOCTYPE html><html>"}.get(kind, "")
         text = " ".join(rng.choices(WORDS, k=max(1, min(size // 4, 4000))))
