@@ -9,7 +9,7 @@ import os
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -65,11 +65,13 @@ class Dispatcher:
         self._fruitless = 0
         self._digest_tries: dict[int, int] = {}
 
-    def start(self, processes: int) -> None:
-        """Start the workers, so that they are ready by the time there is work."""
+    def start(self, processes: int, early: Iterable[Task] = ()) -> None:
+        """Start the workers, so that they are ready by the time there is work; ``early`` tasks begin at once."""
         pool = self._started()
         for _ in range(processes):
             pool.submit(workers.ready)
+        for task in early:
+            self._submit(task)
 
     def run(self, tasks: Iterator[Task]) -> Iterator[Answer]:
         """Answers to all ``tasks``, in the order in which they are done."""

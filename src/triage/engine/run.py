@@ -3,8 +3,9 @@
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from triage.case.rows import EvidenceRow, FileResult, PlannedEntry, StoredEntry,
 from triage.case.store import CaseStore
 from triage.engine import workers
 from triage.engine.discover import Discovery, discover
-from triage.engine.dispatch import Digested, DigestTask, Dispatcher, Examined, Task
+from triage.engine.dispatch import Digested, DigestTask, Dispatcher, Examined
 from triage.engine.manifest import check_same_scan, describe_scan, file_states
 from triage.engine.match import PathMatcher
 from triage.engine.plan import WorkItem, batches, plan_entry
@@ -121,9 +122,12 @@ class _Scan:
         dispatcher = Dispatcher(self._make_pool(paths), self._scratch, self._workers * 2 + 1)
         self._scratch.mkdir(exist_ok=True)
         try:
-            dispatcher.start(self._workers)
+            # The walk leaves all processors but one idle; with a single worker the first hits come before digests.
+            digests = list(self._digest_tasks())
+            early = digests[: self._workers - 1]
+            dispatcher.start(self._workers, early)
             self._walk_all()
-            self._examine_all(dispatcher)
+            self._examine_all(dispatcher, digests[len(early) :])
             dispatcher.close()
         finally:
             dispatcher.stop()
@@ -221,8 +225,7 @@ class _Scan:
         )
         return lambda: workers.local_pool(setup, self._workers)
 
-    def _tasks(self) -> Iterator[Task]:
-        yield from batches(WorkItem(stored, self._beside(stored)) for stored in self._store.pending())
+    def _digest_tasks(self) -> Iterator[DigestTask]:
         for row in self._store.evidence():
             algorithms = tuple(row.stored_digests) or (("sha256",) if self._request.profile.digest_raw_media else ())
             if algorithms and not row.computed_digests and row.type != "folder":
@@ -241,12 +244,13 @@ class _Scan:
                 found += [(wanted, row) for row in sorted(rows, key=lambda row: (row.entry.flags & 1, row.id))[:1]]
         return tuple(dict(found).items())
 
-    def _examine_all(self, dispatcher: Dispatcher) -> None:
+    def _examine_all(self, dispatcher: Dispatcher, digests: Iterable[DigestTask]) -> None:
         self._stage("reading")
         self._progress.files_total, self._progress.bytes_total = self._store.pending_totals()
         waiting: list[FileResult] = []
         written = time.monotonic()
-        for answer in dispatcher.run(self._tasks()):
+        items = (WorkItem(stored, self._beside(stored)) for stored in self._store.pending())
+        for answer in dispatcher.run(chain(batches(items), digests)):
             if isinstance(answer, Digested):
                 self._judge_media(answer.evidence, answer.digest)
                 continue
