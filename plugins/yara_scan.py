@@ -3,9 +3,10 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from importlib import resources
 from pathlib import Path
-from typing import ClassVar, Final, Protocol
+from typing import ClassVar, Final, NamedTuple, Protocol
 
 import yara
 
@@ -51,6 +52,13 @@ class Rules(Protocol):
         """The rules that match."""
 
 
+class Reach(NamedTuple):
+    """What the rules of a file are applied to: heads of files or all content, and MIME types (none: all)."""
+
+    head_only: bool
+    types: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """Rule files, or folders of ``*.yar`` and ``*.yara`` files, beside (or without) the bundled ones."""
@@ -63,8 +71,9 @@ class YaraRules(WindowScanner):
     """Content, names and paths that match a YARA rule.
 
     Does not cover conditions over more than one window (see ``rules/README.md``), rules with ``include``, and what is
-    inside archives. Rules whose meta holds ``scope = "head"`` look at the first 256 KiB (in a file with other rules: at
-    the first window).
+    inside archives. A rule file whose rules all hold ``scope = "head"`` is applied to the first 256 KiB (in a file
+    with other rules, such a rule counts in the first window), and one whose rules all hold the same ``types`` to
+    these types.
 
     References: https://yara.readthedocs.io
     """
@@ -80,9 +89,11 @@ class YaraRules(WindowScanner):
             sources.update(_user_files(path))
         self._inputs = {name: hashlib.sha256(data).hexdigest() for name, data in sources.items()}
         texts = {name: _text(name, data) for name, data in sources.items()}
-        heads = {name: text for name, text in texts.items() if _is_for_heads(name, text)}
-        self._heads = _compiled(heads)
-        self._whole = _compiled({name: text for name, text in texts.items() if name not in heads})
+        reach = {name: _reach(name, text) for name, text in texts.items()}
+        self._sets = [
+            (group, _compiled({name: texts[name] for name in texts if reach[name] == group}))
+            for group in sorted(set(reach.values()))
+        ]
 
     def inputs(self) -> Mapping[str, str]:
         """The rule files with their digests."""
@@ -90,9 +101,12 @@ class YaraRules(WindowScanner):
 
     def scan(self, window: Window) -> Iterator[Hit]:
         """One hit for each rule that matches in this window."""
-        matches = _matches(self._whole, window, window.data)
-        if window.offset == 0:
-            matches += _matches(self._heads, window, window.data[:HEAD])
+        matches: list[Match] = []
+        for reach, rules in self._sets:
+            if reach.head_only and window.offset:
+                continue
+            if not reach.types or any(fnmatchcase(window.file.type, pattern) for pattern in reach.types):
+                matches += _matches(rules, window, window.data[:HEAD] if reach.head_only else window.data)
         for match in sorted(matches, key=lambda match: (match.namespace, match.rule)):
             if window.offset == 0 or match.meta.get("scope") != "head":
                 yield _hit(match, window)
@@ -133,13 +147,16 @@ def _compiled(sources: Mapping[str, str]) -> Rules:
     return rules
 
 
-def _is_for_heads(name: str, text: str) -> bool:
-    """Whether all rules of a file look at the head only: searching for their strings in all content would be waste."""
+def _reach(name: str, text: str) -> Reach:
+    """What all rules of a file agree to look at: searching for their strings in anything else would be waste."""
     try:
         rules = yara.compile(source=text, externals=NAMES, includes=False)
     except yara.SyntaxError as error:
         raise ValueError(f"the YARA rules in {name} do not compile: {error}") from error
-    return all(rule.meta.get("scope") == "head" for rule in rules)
+    metas = [rule.meta for rule in rules]
+    stated = {str(meta.get("types", "")) for meta in metas}
+    types = stated.pop().replace(",", " ").split() if len(stated) == 1 else []
+    return Reach(all(meta.get("scope") == "head" for meta in metas), tuple(types))
 
 
 def _bundled() -> dict[str, bytes]:

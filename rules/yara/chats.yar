@@ -1,20 +1,6 @@
 // Where messengers keep their messages.
 // How rules are written and tested: rules/README.md
 
-rule whatsapp_messages : chats
-{
-    meta:
-        description = "WhatsApp message database of an Android device"
-        author = "forensic-triage"
-        reference = "format observation"
-        scope = "head"
-        example = "msgstore.db"
-    strings:
-        $a = "CREATE TABLE message"
-    condition:
-        filename istartswith "msgstore" and uint32be(0) == 0x53514C69 and $a
-}
-
 rule whatsapp_encrypted_backup : chats
 {
     meta:
@@ -25,20 +11,6 @@ rule whatsapp_encrypted_backup : chats
         example = "msgstore.db.crypt15"
     condition:
         filename matches /\.crypt(5|7|8|12|14|15)$/ and filename matches /^(msgstore|wa|axolotl|backup_settings|chatsettingsbackup|stickers|wallpapers|commerce|smb)/
-}
-
-rule whatsapp_messages_ios : chats
-{
-    meta:
-        description = "WhatsApp message database of an iPhone"
-        author = "forensic-triage"
-        reference = "format observation"
-        scope = "head"
-        example = "ChatStorage.sqlite"
-    strings:
-        $table = "CREATE TABLE ZWAMESSAGE"
-    condition:
-        uint32be(0) == 0x53514C69 and $table
 }
 
 rule telegram_desktop : chats
@@ -53,22 +25,6 @@ rule telegram_desktop : chats
         $magic = "TDF$"
     condition:
         $magic at 0
-}
-
-rule telegram_messages : chats
-{
-    meta:
-        description = "Telegram database of an Android device"
-        author = "forensic-triage"
-        reference = "format observation"
-        scope = "head"
-        example = "cache4.db"
-    strings:
-        $a = "CREATE TABLE messages_v2"
-        $b = "CREATE TABLE messages("
-        $c = "CREATE TABLE dialogs("
-    condition:
-        filename iequals "cache4.db" and uint32be(0) == 0x53514C69 and any of them
 }
 
 rule telegram_messages_ios : chats
@@ -129,20 +85,6 @@ rule kik_messages : chats
         example = "kikDatabase.db"
     condition:
         filename iendswith "kikDatabase.db" and uint32be(0) == 0x53514C69
-}
-
-rule kik_messages_ios : chats
-{
-    meta:
-        description = "Kik message database of an iPhone"
-        author = "forensic-triage"
-        reference = "format observation"
-        scope = "head"
-        example = "kik.sqlite"
-    strings:
-        $table = "CREATE TABLE ZKIKMESSAGE"
-    condition:
-        uint32be(0) == 0x53514C69 and $table
 }
 
 rule viber_messages : chats
@@ -217,21 +159,6 @@ rule tiktok_messages : chats
         filename matches /^(encrypted_)?[0-9]{8,}_im\.db$/ and uint32be(0) == 0x53514C69
 }
 
-rule skype_messages : chats
-{
-    meta:
-        description = "Skype message database (up to version 7)"
-        author = "forensic-triage"
-        reference = "https://github.com/log2timeline/plaso/blob/main/plaso/parsers/sqlite_plugins/skype.py"
-        scope = "head"
-        example = "main.db"
-    strings:
-        $table = /CREATE TABLE Messages ?\(/
-        $chats = /CREATE TABLE Conversations ?\(/
-    condition:
-        filename iequals "main.db" and uint32be(0) == 0x53514C69 and all of them
-}
-
 rule wechat_messages : chats
 {
     meta:
@@ -290,33 +217,4 @@ rule threema_messages : chats
         example = "threema4.db"
     condition:
         filename matches /^threema[45]?\.db$/
-}
-
-rule android_sms : chats
-{
-    meta:
-        description = "text message database of an Android device"
-        author = "forensic-triage"
-        reference = "https://android.googlesource.com/platform/packages/providers/TelephonyProvider/"
-        scope = "head"
-        example = "mmssms.db"
-    strings:
-        $table = /CREATE TABLE (IF NOT EXISTS )?sms ?\(/
-    condition:
-        filename iequals "mmssms.db" and uint32be(0) == 0x53514C69 and $table
-}
-
-rule ios_messages : chats
-{
-    meta:
-        description = "SMS and iMessage database of an iPhone or Mac"
-        author = "forensic-triage"
-        reference = "format observation"
-        scope = "head"
-        example = "sms.db"
-    strings:
-        $a = "CREATE TABLE message (ROWID INTEGER PRIMARY KEY"
-        $b = "CREATE TABLE chat_message_join"
-    condition:
-        uint32be(0) == 0x53514C69 and all of them
 }

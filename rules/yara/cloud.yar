@@ -13,21 +13,6 @@ rule dropbox_state : cloud
         (filename iequals "filecache.dbx" or filename iequals "config.dbx" or filename iequals "aggregation.dbx") and filepath icontains "/dropbox/"
 }
 
-rule dropbox_account : cloud
-{
-    meta:
-        description = "Dropbox client account with the folder that it keeps in step"
-        author = "forensic-triage"
-        reference = "https://help.dropbox.com/installs/locate-dropbox-folder"
-        scope = "head"
-        example = "info.json"
-    strings:
-        $path = "\"path\":"
-        $host = "\"host\":"
-    condition:
-        filename iequals "info.json" and filepath icontains "dropbox" and all of them
-}
-
 rule onedrive_state : cloud
 {
     meta:
@@ -98,18 +83,4 @@ rule icloud_drive_state : cloud
         example = "client.db"
     condition:
         filename iequals "client.db" and filepath icontains "/CloudDocs/session/db/" and uint32be(0) == 0x53514C69
-}
-
-rule nextcloud_settings : cloud
-{
-    meta:
-        description = "Nextcloud or ownCloud client settings"
-        author = "forensic-triage"
-        reference = "https://docs.nextcloud.com/desktop/latest/conffile.html"
-        scope = "head"
-        example = "nextcloud.cfg"
-    strings:
-        $section = "[Accounts]"
-    condition:
-        (filename iequals "nextcloud.cfg" or filename iequals "owncloud.cfg") and $section
 }

@@ -14,32 +14,6 @@ rule ed2k_link : p2p
         $link
 }
 
-rule veracrypt_program : encryption
-{
-    meta:
-        description = "VeraCrypt program or driver"
-        author = "forensic-triage"
-        reference = "https://github.com/veracrypt/VeraCrypt/blob/master/src/Common/Apidrvr.h"
-        example = "veracrypt.sys"
-    strings:
-        $device = "\\Device\\VeraCrypt" wide
-    condition:
-        uint16(0) == 0x5A4D and $device
-}
-
-rule truecrypt_program : encryption
-{
-    meta:
-        description = "TrueCrypt program or driver"
-        author = "forensic-triage"
-        reference = "format observation"
-        example = "truecrypt.sys"
-    strings:
-        $device = "\\Device\\TrueCrypt" wide
-    condition:
-        uint16(0) == 0x5A4D and $device
-}
-
 rule sevenzip_encrypted_names : encryption
 {
     meta:
@@ -65,33 +39,6 @@ rule tor_onion_address : anonymisers
         $address = /[a-z2-7]{55}d\.onion/ fullword
     condition:
         $address
-}
-
-rule ccleaner_program : wiping
-{
-    meta:
-        description = "CCleaner program"
-        author = "forensic-triage"
-        reference = "https://www.ccleaner.com"
-        example = "CCleaner64.exe"
-    strings:
-        $key = "Software\\Piriform\\CCleaner" ascii wide nocase
-    condition:
-        uint16(0) == 0x5A4D and $key
-}
-
-rule sdelete_program : wiping
-{
-    meta:
-        description = "SDelete program"
-        author = "forensic-triage"
-        reference = "https://learn.microsoft.com/sysinternals/downloads/sdelete"
-        example = "sdelete64.exe"
-    strings:
-        $banner = "SDelete is set for" ascii wide
-        $title = "Secure file delete" ascii wide
-    condition:
-        uint16(0) == 0x5A4D and any of them
 }
 
 rule sdelete_licence_accepted : wiping

@@ -185,31 +185,3 @@ rule rar_encrypted_names : encryption
     condition:
         ($v4 at 0 and uint16(10) & 0x80 == 0x80) or ($v5 at 0 and uint8(13) == 4)
 }
-
-rule cryptomator_vault : encryption
-{
-    meta:
-        description = "Cryptomator vault"
-        author = "forensic-triage"
-        reference = "https://docs.cryptomator.org/en/latest/security/vault/"
-        scope = "head"
-        example = "masterkey.cryptomator"
-    strings:
-        $salt = "\"scryptSalt\""
-    condition:
-        filename iequals "masterkey.cryptomator" and $salt
-}
-
-rule encfs_folder : encryption
-{
-    meta:
-        description = "EncFS encrypted folder"
-        author = "forensic-triage"
-        reference = "https://github.com/vgough/encfs"
-        scope = "head"
-        example = "a/.encfs6.xml"
-    strings:
-        $key = "<encodedKeyData>"
-    condition:
-        filename iendswith ".encfs6.xml" and $key
-}

@@ -49,20 +49,6 @@ rule emule_servers : p2p
         filename iequals "server.met" and (uint8(0) == 0x0E or uint8(0) == 0xE0)
 }
 
-rule emule_settings : p2p
-{
-    meta:
-        description = "eMule or aMule settings"
-        author = "forensic-triage"
-        reference = "https://wiki.amule.org/wiki/Amule.conf_file"
-        scope = "head"
-        example = "amule.conf"
-    strings:
-        $section = "[eMule]" ascii wide
-    condition:
-        (filename iequals "preferences.ini" or filename iequals "amule.conf") and $section
-}
-
 rule emule_searches : p2p
 {
     meta:
@@ -183,21 +169,6 @@ rule transmission_resume : p2p
         uint8(0) == 0x64 and all of them
 }
 
-rule transmission_settings : p2p
-{
-    meta:
-        description = "Transmission settings"
-        author = "forensic-triage"
-        reference = "https://github.com/transmission/transmission/blob/main/docs/Editing-Configuration-Files.md"
-        scope = "head"
-        example = "settings.json"
-    strings:
-        $a = "\"peer-port-random-on-start\""
-        $b = "\"rpc-authentication-required\""
-    condition:
-        filename iequals "settings.json" and all of them
-}
-
 rule vuze_settings : p2p
 {
     meta:
@@ -208,36 +179,6 @@ rule vuze_settings : p2p
         example = "azureus.config"
     condition:
         filename iequals "azureus.config" and uint8(0) == 0x64
-}
-
-rule freenet_node : p2p
-{
-    meta:
-        description = "Freenet or Hyphanet node settings"
-        author = "forensic-triage"
-        reference = "https://www.hyphanet.org/pages/documentation.html"
-        scope = "head"
-        example = "freenet.ini"
-    strings:
-        $a = "fproxy.port="
-        $b = "node.opennet.enabled="
-    condition:
-        filename iequals "freenet.ini" and any of them
-}
-
-rule limewire_settings : p2p
-{
-    meta:
-        description = "LimeWire or FrostWire settings"
-        author = "forensic-triage"
-        reference = "format observation"
-        scope = "head"
-        example = "limewire.props"
-    strings:
-        $a = "LimeWire properties file"
-        $b = "FrostWire properties file"
-    condition:
-        (filename iequals "limewire.props" or filename iequals "frostwire.props") and any of them
 }
 
 rule dcplusplus_settings : p2p

@@ -53,13 +53,13 @@ def test_it_is_documented_and_compiles_alone(rule: str) -> None:
     )
     meta = compiled.meta
 
-    assert set(meta) - {"scope"} == {"description", "author", "reference", "example"}
+    assert set(meta) - {"scope", "types"} == {"description", "author", "reference", "example"}
     assert meta["author"] == "forensic-triage"
     assert meta["reference"] == "format observation" or meta["reference"].startswith("https://")
     assert meta.get("scope", "head") == "head"
     assert len(meta["description"]) > 10
     assert compiled.tags
-    assert (meta.get("scope") == "head") is (file != "content.yar")
+    assert (meta.get("scope") == "head") is (file not in ("content.yar", "programs.yar"))
 
 
 @pytest.mark.parametrize("rule", RULES)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yara
 from triage_plugins import yara_scan
-from triage_plugins.yara_scan import Options, YaraRules
+from triage_plugins.yara_scan import Options, Reach, YaraRules
 
 from triage.api import Hit, SkipFile
 from triage.testing import check_golden, plugin_file, run_plugin
@@ -66,7 +66,7 @@ def test_a_scan_that_takes_too_long_is_never_silently_clean(tmp_path: Path, monk
             raise yara.TimeoutError("internal error: 26")
 
     scanner = own(tmp_path, NEEDLE)
-    monkeypatch.setattr(scanner, "_whole", Slow())
+    monkeypatch.setattr(scanner, "_sets", [(Reach(False, ()), Slow())])
 
     with pytest.raises(SkipFile, match=f"more than {yara_scan.SECONDS} s from offset 0"):
         hits(scanner, b"x")
@@ -100,3 +100,13 @@ def test_what_many_matches_would_print_is_not_printed(tmp_path: Path, capfd: pyt
 
     assert hit.source.offset == 0
     assert capfd.readouterr() == ("", "")
+
+
+def test_rules_that_name_types_are_applied_to_these_only(tmp_path: Path) -> None:
+    typed = 'rule %s { meta: types = "image/*, text/plain" strings: $a = "needle" condition: $a }'
+    scanner = own(tmp_path, typed % "one" + "\n" + typed % "two")
+    text = plugin_file("/a.txt", b"a needle in plain words\n" * 20)
+    database = plugin_file("/a.db", b"SQLite format 3\0 needle" + bytes(500))
+
+    assert {hit.name for hit in run_plugin(scanner, text)} == {"one", "two"}
+    assert run_plugin(scanner, database) == []
