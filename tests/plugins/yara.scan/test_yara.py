@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yara
 from triage_plugins import yara_scan
-from triage_plugins.yara_scan import Options, Reach, YaraRules
+from triage_plugins.yara_scan import Options, YaraRules
 
 from triage.api import Hit, SkipFile
 from triage.testing import check_golden, plugin_file, run_plugin
@@ -66,7 +66,7 @@ def test_a_scan_that_takes_too_long_is_never_silently_clean(tmp_path: Path, monk
             raise yara.TimeoutError("internal error: 26")
 
     scanner = own(tmp_path, NEEDLE)
-    monkeypatch.setattr(scanner, "_sets", [(Reach(False, ()), Slow())])
+    monkeypatch.setattr(scanner, "_together", lambda names: Slow())
 
     with pytest.raises(SkipFile, match=f"more than {yara_scan.SECONDS} s from offset 0"):
         hits(scanner, b"x")
