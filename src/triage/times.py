@@ -7,6 +7,7 @@ All instants are whole nanoseconds since 1970-01-01T00:00:00Z (``ns``), because 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from triage.absent import Absent
@@ -54,10 +55,15 @@ def iso(ns: int, resolution_ns: int = 1) -> str:
     '2017-07-14T02:40:00.1234567'
     """
     seconds, fraction = divmod(ns, SECOND)
-    text = (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
-    text = text.rjust(19, "0")  # strftime does not pad years below 1000 everywhere
+    text = _second_text(seconds)
     digits = 9 - (len(str(resolution_ns)) - 1)
     return text if digits <= 0 else f"{text}.{fraction:09d}"[: 20 + digits]
+
+
+@lru_cache(maxsize=65_536)
+def _second_text(seconds: int) -> str:
+    """Date and time of a second since 1970; kept, because the times of a file, and of its neighbours, are often one."""
+    return (_EPOCH + timedelta(seconds=seconds)).isoformat()[:19]
 
 
 def _decoder(name: str, unit_ns: int, epoch_s: int) -> Callable[[object], Time]:

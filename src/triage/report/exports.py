@@ -1,7 +1,6 @@
 """Files for other tools, made from a case alone."""
 
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -12,7 +11,7 @@ from triage.report.bodyfile import bodyfile_lines
 from triage.report.listings import Row
 from triage.report.writing import new_file, new_folder, write_csv, write_jsonl
 from triage.timeline import Event, events
-from triage.times import SECOND, iso
+from triage.times import iso
 
 TIMESKETCH_FIELDS: Final = ("message", "datetime", "timestamp_desc", "timestamp", "time_basis", *(
     name for name in listings.FIELDS["timeline"] if name not in ("message", "datetime", "timestamp_desc", "basis")
@@ -76,16 +75,10 @@ def _timesketch_row(event: Event, label: str) -> Row:
     ns, basis = event.time.ns, event.time.basis
     precision, kind, message, *rest = listings.event_values(event, label)
     values = (
-        message, _second_text(ns // SECOND) + f".{ns // 1_000 % 1_000_000:06d}+00:00", event.description, ns // 1_000,
+        message, iso(ns, 1_000) + "+00:00", event.description, ns // 1_000,
         LOCAL_BASIS if basis == "local" else basis, precision, kind, *rest,
     )  # fmt: skip
     return dict(zip(TIMESKETCH_FIELDS, values, strict=True))
-
-
-@lru_cache(maxsize=65_536)
-def _second_text(second: int) -> str:
-    """Date and time of a second; the times of a file are often one."""
-    return iso(second * SECOND, SECOND)
 
 
 def bodyfile(store: CaseReader) -> Iterator[bytes]:

@@ -6,7 +6,7 @@ A row is a dictionary whose keys are those of `FIELDS`, in order. Values are tex
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final, TypeAlias
 
 from triage.absent import Absent
@@ -87,6 +87,11 @@ def flag_names(flags: int) -> list[str]:
     >>> flag_names(5)
     ['deleted', 'orphan']
     """
+    return list(_flag_names(flags))
+
+
+@lru_cache(maxsize=1024)
+def _flag_names(flags: int) -> list[str]:
     return [str(flag.name).lower().replace("_", " ") for flag in EntryFlag if flags & flag]
 
 
