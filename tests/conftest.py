@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -37,15 +38,25 @@ def real() -> Path:
 
 
 @pytest.fixture(scope="session")
-def tool() -> Callable[[str], str]:
+def lacking() -> Callable[[str], NoReturn]:
+    """Ends a test that needs what this machine has not: skipped with the reason, but failed in CI, which has all."""
+
+    def end(reason: str) -> NoReturn:
+        if os.environ.get("CI"):
+            pytest.fail(f"in CI: {reason}")
+        pytest.skip(reason)
+
+    return end
+
+
+@pytest.fixture(scope="session")
+def tool(lacking: Callable[[str], NoReturn]) -> Callable[[str], str]:
     """Path of an external program that a test compares with; skips where it is missing, but never in CI."""
 
     def find(name: str) -> str:
         found = shutil.which(name)
         if found is None:
-            if os.environ.get("CI"):
-                pytest.fail(f"{name} must be installed in CI")
-            pytest.skip(f"{name} is not installed; this test compares with it")
+            lacking(f"{name} is not installed; this test compares with it")
         return found
 
     return find

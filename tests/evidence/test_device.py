@@ -6,6 +6,7 @@ import random
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -23,7 +24,9 @@ MEDIA = random.Random(11).randbytes(300 * 512)
 
 
 @pytest.fixture
-def loop(tmp_path: Path, tool: Callable[[str], str]) -> Iterator[Callable[[str], Path]]:
+def loop(
+    tmp_path: Path, tool: Callable[[str], str], lacking: Callable[[str], NoReturn]
+) -> Iterator[Callable[[str], Path]]:
     attached: list[str] = []
 
     def attach(*options: str) -> Path:
@@ -33,7 +36,7 @@ def loop(tmp_path: Path, tool: Callable[[str], str]) -> Iterator[Callable[[str],
             [tool("losetup"), "--find", "--show", *options, str(image)], capture_output=True, text=True, check=False
         )
         if done.returncode:
-            pytest.skip(f"no loop devices here: {done.stderr.strip()}")
+            lacking(f"no loop devices here: {done.stderr.strip()}")
         attached.append(done.stdout.strip())
         return Path(attached[-1])
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from triage.case.store import CaseStore
 from triage.cli.options import KeyFiles, Operator, Passwords, RecoveryKeys, Shadows, open_options
 from triage.cli.progress import duration, shown
-from triage.engine.discover import discover
+from triage.engine.discover import Discovery, discover
 from triage.engine.profile import profile as named_profile
 from triage.engine.request import ScanRequest
 from triage.engine.run import ScanSummary
@@ -56,18 +56,19 @@ def scan(
         if not path.exists():
             raise UsageError(f"{path} does not exist")
     folders = tuple(path.resolve() for path in plugins)
+    discovery = discover(folders)
     request = ScanRequest(
         evidence=tuple(evidence),
         case=case,
         profile=named_profile(profile),
         options=open_options(password, recovery_key, key_file, shadow_copies),
-        plugin_options=_plugin_options(folders, hashset, rules),
+        plugin_options=_plugin_options(discovery, hashset, rules),
         plugin_folders=folders,
         workers=workers,
         operator=operator,
     )
     with shown(quiet) as observer:
-        summary = run_scan(request, observer)
+        summary = run_scan(request, observer, discovery)
     with CaseStore.open(case, writable=True) as store:
         index = build_report(store, case, operator)
         hits = {grade: sum(c.files for c in store.hit_counts() if c.grade == grade.value) for grade in Grade}
@@ -75,8 +76,8 @@ def scan(
     raise typer.Exit(summary.exit_code)
 
 
-def _plugin_options(folders: tuple[Path, ...], hashset: list[Path], rules: list[Path]) -> dict[str, object]:
-    classes = {loaded.plugin.id: loaded.plugin for loaded in discover(folders).loaded}
+def _plugin_options(discovery: Discovery, hashset: list[Path], rules: list[Path]) -> dict[str, object]:
+    classes = {loaded.plugin.id: loaded.plugin for loaded in discovery.loaded}
     wanted = {"hash.known": ("lists", hashset), "yara.scan": ("rules", rules)}
     options: dict[str, object] = {}
     for plugin, (name, paths) in wanted.items():

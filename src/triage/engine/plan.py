@@ -17,8 +17,6 @@ USER_FILES: Final = 2
 OTHER: Final = 3
 SYSTEM: Final = 4
 
-CLASS_NAMES: Final = ("application data", "user media", "user files", "other files", "system files")
-
 _MEDIA: Final = frozenset(
     "jpg jpeg jpe jfif png gif bmp webp heic heif avif tif tiff dng cr2 nef arw "
     "mp4 m4v mov avi mkv webm 3gp 3g2 wmv flv mpg mpeg mts ts vob".split()

@@ -40,4 +40,3 @@ class Progress:
     bytes_total: int = 0
     notices: int = 0
     hits: dict[Grade, int] = field(default_factory=dict)
-    latest_hit: str = ""

@@ -48,8 +48,10 @@ class ScanSummary:
     seconds: float
 
 
-def scan(request: ScanRequest, observe: Observer = lambda _progress: None) -> ScanSummary:
-    """Scan evidence into a case.
+def scan(
+    request: ScanRequest, observe: Observer = lambda _progress: None, discovery: Discovery | None = None
+) -> ScanSummary:
+    """Scan evidence into a case. ``discovery`` is what `discover` gave, if the caller has asked it already.
 
     Raises:
         UsageError: evidence and case lie in one another, or a plugin, list or rule file is unusable.
@@ -58,7 +60,7 @@ def scan(request: ScanRequest, observe: Observer = lambda _progress: None) -> Sc
     """
     _check_paths(request)
     began = time.monotonic()
-    discovery = discover(request.plugin_folders)
+    discovery = discovery or discover(request.plugin_folders)
     plugins = _construct(discovery, request.plugin_options)
     exists = (request.case / "case.sqlite").exists()
     with CaseStore.open(request.case, writable=True) if exists else CaseStore.create(request.case) as store:
@@ -271,7 +273,6 @@ class _Scan:
             for found in result.found:
                 if isinstance(found.record, Hit):
                     progress.hits[found.record.grade] = progress.hits.get(found.record.grade, 0) + 1
-                    progress.latest_hit = f"{found.record.grade.value}: {found.record.source.path}"
 
     # -- judging ---------------------------------------------------------------------------------------------------
 

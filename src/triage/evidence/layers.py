@@ -11,6 +11,7 @@ from typing import Final
 
 from triage.errors import EvidenceError
 from triage.evidence.container import Doubt
+from triage.evidence.files import FileSource
 from triage.evidence.source import ByteSource, UnreadableBytes
 from triage.notices import NoticeKind
 
@@ -111,6 +112,19 @@ class Concatenated(ByteSource):
         """See `ByteSource.close`."""
         for source, _ in self._parts:
             source.close()
+
+
+def read_stored(file: FileSource, host: int, offset: int, length: int) -> bytes:
+    """The bytes of media offset ``offset`` that an image's file holds at ``host``.
+
+    Raises:
+        UnreadableBytes: the file ends before; in media offsets.
+    """
+    data = file.read_at(host, length)
+    if len(data) < length:
+        message = f"{file.path.name}: media byte {offset} is stored at {host}, behind the end of the file"
+        raise UnreadableBytes(message, offset, length)
+    return data
 
 
 def read_padded(source: ByteSource, offset: int, length: int, shift: int = 0) -> bytes:

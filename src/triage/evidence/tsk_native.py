@@ -16,7 +16,6 @@ from triage.evidence.ext_inodes import InodeTables
 from triage.evidence.source import ByteSource, UnreadableBytes
 
 NAME_UNALLOCATED: Final = 2
-META_ALLOCATED: Final = 1
 META_UNALLOCATED: Final = 2
 META_USED: Final = 4
 ATTRIBUTE_NONRESIDENT: Final = 2

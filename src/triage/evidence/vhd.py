@@ -14,7 +14,7 @@ from typing import Final
 from triage.errors import EvidenceError, UnsupportedEvidence
 from triage.evidence.filelike import BlockSource
 from triage.evidence.files import FileSource
-from triage.evidence.layers import Layers, read_padded
+from triage.evidence.layers import Layers, read_padded, read_stored
 from triage.evidence.source import ByteSource, Slice, UnreadableBytes
 from triage.notices import NoticeKind
 
@@ -113,19 +113,12 @@ class DynamicSource(BlockSource):
         while length > 0:
             here, run = _run(bitmap, inside // _SECTOR, -(-(inside + length) // _SECTOR))
             step = min(length, run * _SECTOR - inside)
-            parts.append(self._stored(data_at + inside, offset, step) if here else self._below(offset, step))
+            parts.append(read_stored(self._file, data_at + inside, offset, step) if here else self._below(offset, step))
             offset, inside, length = offset + step, inside + step, length - step
         return parts
 
     def _below(self, offset: int, length: int) -> bytes:
         return read_padded(self._parent, offset, length) if self._parent else bytes(length)
-
-    def _stored(self, host: int, offset: int, length: int) -> bytes:
-        data = self._file.read_at(host, length)
-        if len(data) < length:
-            message = f"{self._file.path.name}: media byte {offset} is stored at {host}, behind the end of the file"
-            raise UnreadableBytes(message, offset, length)
-        return data
 
     def close(self) -> None:
         """See `ByteSource.close`."""

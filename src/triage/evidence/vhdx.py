@@ -17,8 +17,8 @@ from typing import Final
 from triage.errors import EvidenceError, UnsupportedEvidence
 from triage.evidence.filelike import BlockSource
 from triage.evidence.files import FileSource
-from triage.evidence.layers import Layers, read_padded
-from triage.evidence.source import ByteSource, UnreadableBytes
+from triage.evidence.layers import Layers, read_padded, read_stored
+from triage.evidence.source import ByteSource
 from triage.notices import NoticeKind
 
 MAGIC: Final = b"vhdxfile"
@@ -174,7 +174,7 @@ class VhdxSource(BlockSource):
         chunk, number = divmod(block, self._metadata.blocks_per_bitmap)
         state, host = self._entry(block + chunk)
         if state == _FULLY_PRESENT:
-            return self._stored(host + inside, offset, length)
+            return read_stored(self._file, host + inside, offset, length)
         if self._parent is None or state not in (_NOT_PRESENT, _PARTIALLY_PRESENT):
             # Zero, unmapped and undefined blocks are not those of the parent ([MS-VHDX] 2.5.1.1).
             return bytes(length)
@@ -188,22 +188,17 @@ class VhdxSource(BlockSource):
         sector = self._metadata.sector
         first = number * (self._metadata.block // sector)
         start, stop = first + inside // sector, first + (inside + length - 1) // sector
-        bitmap = self._stored(bitmap_at + start // 8, offset, stop // 8 - start // 8 + 1)
+        bitmap = read_stored(self._file, bitmap_at + start // 8, offset, stop // 8 - start // 8 + 1)
         parts: list[bytes] = []
         for index in range(start, stop + 1):
             step = min(length, sector - inside % sector)
             here = bitmap[index // 8 - start // 8] >> index % 8 & 1
             below = self._parent if not here else None
-            parts.append(read_padded(below, offset, step) if below else self._stored(host + inside, offset, step))
+            parts.append(
+                read_padded(below, offset, step) if below else read_stored(self._file, host + inside, offset, step)
+            )
             offset, inside, length = offset + step, inside + step, length - step
         return b"".join(parts)
-
-    def _stored(self, host: int, offset: int, length: int) -> bytes:
-        data = self._file.read_at(host, length)
-        if len(data) < length:
-            message = f"{self._file.path.name}: media byte {offset} is stored at {host}, behind the end of the file"
-            raise UnreadableBytes(message, offset, length)
-        return data
 
     def close(self) -> None:
         """See `ByteSource.close`."""

@@ -15,7 +15,7 @@ from triage.case.reader import CaseReader
 from triage.case.rows import ContentRow, StoredHit, VolumeRow
 from triage.evidence.entry import Entry, EntryFlag, EntryTimes
 from triage.locator import Locator
-from triage.notices import INCOMPLETE_KINDS, NoticeKind, Outcome
+from triage.notices import INCOMPLETE_KINDS, Outcome
 from triage.records import Record
 from triage.report.bodyfile import mode_text
 from triage.timeline import Event, events
@@ -247,7 +247,6 @@ def step_text(resolution_ns: int) -> str:
 
 
 _INCOMPLETE: Final = frozenset(kind.value for kind in INCOMPLETE_KINDS)
-KIND_ORDER: Final = tuple(kind.value for kind in NoticeKind)
 
 
 def _row(listing: str, values: tuple[Value, ...]) -> Row:
