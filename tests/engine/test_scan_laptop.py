@@ -22,6 +22,7 @@ from triage.engine.run import ScanSummary, scan
 from triage.errors import CaseError, EvidenceError
 from triage.records import Grade, RecycledFile, Visit
 from triage.report.exports import write_exports
+from triage.report.findings import is_finished
 from triage.timeline import events
 
 LISTS = ("known.vics.json", "known.csv", "known.md5")
@@ -163,6 +164,20 @@ def test_other_lists_in_the_same_case_are_refused(scanned: Scanned, fixtures: Pa
 
     with pytest.raises(CaseError, match="other inputs"):
         scan(request(fixtures, case, lists=("known.csv",)))
+    with CaseStore.open(case) as store:
+        assert is_finished(store)
+
+
+def test_a_second_evidence_is_added_when_the_first_is_no_longer_at_hand(fixtures: Path, tmp_path: Path) -> None:
+    first = tmp_path / "first.E01"
+    shutil.copy(fixtures / "card.E01", first)
+    scan(ScanRequest((first,), tmp_path / "case", profile("triage"), workers=1))
+    first.unlink()
+    summary = scan(ScanRequest((fixtures / "stick.E01",), tmp_path / "case", profile("triage"), workers=1))
+
+    assert summary.progress.files > 0
+    with CaseStore.open(tmp_path / "case") as store:
+        assert [row.label for row in store.evidence()] == ["first.E01", "stick.E01"]
 
 
 @pytest.mark.parametrize("after", [0.9, 1.5, 2.2])

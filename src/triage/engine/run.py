@@ -12,8 +12,8 @@ from typing import Any, Final
 from triage.case import custody
 from triage.case.coverage import is_complete
 from triage.case.digest import content_digest
-from triage.case.rows import EvidenceRow, FileResult, PlannedEntry, StoredEntry, VolumeRow
-from triage.case.store import CaseStore
+from triage.case.rows import FileResult, PlannedEntry, StoredEntry, VolumeRow
+from triage.case.store import STORE_NAME, CaseStore
 from triage.engine import workers
 from triage.engine.discover import Discovery, discover
 from triage.engine.dispatch import Digested, DigestTask, Dispatcher, Examined
@@ -62,7 +62,7 @@ def scan(
     began = time.monotonic()
     discovery = discovery or discover(request.plugin_folders)
     plugins = _construct(discovery, request.plugin_options)
-    exists = (request.case / "case.sqlite").exists()
+    exists = (request.case / STORE_NAME).exists()
     with CaseStore.open(request.case, writable=True) if exists else CaseStore.create(request.case) as store:
         return _Scan(request, store, discovery, plugins, observe).run(began)
 
@@ -101,6 +101,7 @@ class _Scan:
         self._plugins = plugins
         self._observe = observe
         self._progress = Progress()
+        self._asked = [path.resolve() for path in request.evidence]
         self._scratch = request.case / "work"
         self._workers = request.workers or os.cpu_count() or 1
         self._companions = [
@@ -112,15 +113,17 @@ class _Scan:
     def run(self, began: float) -> ScanSummary:
         """Do it, and leave a case that says how it went."""
         store = self._store
+        # What is refused here is no scan: a case that was finished stays so.
+        check_same_scan(store, describe_scan(self._request, self._discovery, self._plugins))
+        self._check_unchanged()
         if store.custody.last(custody.SCAN_STARTED) is None:
             self._log(custody.CASE_CREATED, {"folder": str(self._request.case.resolve())})
         self._log(custody.SCAN_STARTED, {"system": platform.system(), "workers": self._workers})
-        check_same_scan(store, describe_scan(self._request, self._discovery, self._plugins))
         paths = self._open_all()
         self._notices(
             [notice(NoticeKind.REMARK, Locator(""), text, p.id) for p in self._plugins for text in p.remarks()]
         )
-        before = {str(path): file_states(files) for path, files in paths.values()}
+        before = {path: file_states(files) for path, files in paths.values() if path in self._asked}
         dispatcher = Dispatcher(self._make_pool(paths), self._scratch, self._workers * 2 + 1)
         self._scratch.mkdir(exist_ok=True)
         try:
@@ -134,7 +137,7 @@ class _Scan:
         finally:
             dispatcher.stop()
         self._scratch.rmdir()
-        self._compare_states(before, paths)
+        self._compare_states(before)
         self._notices(list(scope_notices(self._store)))
         self._stage("finished")
         code = COMPLETE if is_complete(store) else INCOMPLETE
@@ -148,10 +151,8 @@ class _Scan:
         self._opened: dict[int, Evidence] = {}
         self._stage("opening")
         known = {Path(row.path): row for row in self._store.evidence()}
-        for path in (p.resolve() for p in self._request.evidence):
+        for path in self._asked:
             row = known.get(path)
-            if row is not None:
-                self._check_unchanged(row)
             if row is None or not row.walked:
                 taken = [r.label for r in self._store.evidence() if row is None or r.id != row.id]
                 evidence = open_evidence(path, evidence_label(path, taken), self._request.options)
@@ -159,15 +160,17 @@ class _Scan:
                 self._opened[number] = evidence
         return {r.id: (Path(r.path), tuple(Path(f) for f in r.files)) for r in self._store.evidence()}
 
-    def _check_unchanged(self, row: EvidenceRow) -> None:
-        """See that evidence of a scan that is continued is still what it was.
+    def _check_unchanged(self) -> None:
+        """See that evidence which the case knows already is still what it was.
 
         Raises:
-            EvidenceError: a file is missing, or its size or modification time is another.
+            EvidenceError: size or modification time of a file is another.
         """
-        logged = self._store.custody.opened_states(row.path)
-        if logged is not None and file_states(Path(file) for file in row.files) != logged:
-            raise EvidenceError(f"{row.path}: size or modification time is not that with which this case was begun")
+        for row in self._store.evidence():
+            logged = self._store.custody.opened_states(row.path)
+            if Path(row.path) in self._asked and logged is not None and file_states(map(Path, row.files)) != logged:
+                message = "size or modification time is not that with which this case was begun"
+                raise EvidenceError(f"{row.path}: {message}")
 
     def _add(self, evidence: Evidence, path: Path) -> int:
         store = self._store
@@ -284,7 +287,6 @@ class _Scan:
                 [notice(NoticeKind.CRASHED, place, "digesting the media brought a worker down twice", "media")]
             )
             return
-        self._store.set_computed_digests(number, digest.digests)
         doubts = []
         for offset, length in digest.unreadable:
             message = f"{length:,} bytes of the media at offset {offset:,} cannot be read or fail their check value"
@@ -294,17 +296,17 @@ class _Scan:
             if computed is not None and computed != stored:
                 message = f"the {name.upper()} of the media is {computed}, the image stores {stored}"
                 doubts.append(notice(NoticeKind.DAMAGED, place, message, "media"))
+        # In this order: were digests stored first, a kill in between would lose the doubts, for nothing is done twice.
         self._notices(doubts)
+        self._store.set_computed_digests(number, digest.digests)
 
-    def _compare_states(
-        self, before: Mapping[str, Mapping[str, list[int]]], paths: Mapping[int, tuple[Path, tuple[Path, ...]]]
-    ) -> None:
+    def _compare_states(self, before: Mapping[Path, Mapping[str, list[int]]]) -> None:
         """Say so loudly if an evidence file is no longer what it was when the scan began."""
-        for path, files in paths.values():
-            if file_states(files) != before[str(path)]:
-                label = next(row.label for row in self._store.evidence() if row.path == str(path))
+        for row in self._store.evidence():
+            states = before.get(Path(row.path))
+            if states is not None and file_states(map(Path, states)) != states:
                 message = "size or modification time of an evidence file changed while it was being scanned"
-                self._notices([notice(NoticeKind.DAMAGED, Locator(label), message, "evidence")])
+                self._notices([notice(NoticeKind.DAMAGED, Locator(row.label), message, "evidence")])
 
     def _log(self, action: str, detail: Any) -> None:
         self._store.custody.append(action, detail, time.time_ns(), self._request.operator)
