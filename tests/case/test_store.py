@@ -84,21 +84,50 @@ def test_find_gives_live_and_deleted_entries_of_a_path_in_one_volume(tmp_path: P
         assert store.find(1, "p1", "/Users/a/copy of holiday.jpg") == []
 
 
-def test_an_interrupted_walk_is_dropped_and_walked_again_with_the_same_ids(tmp_path: Path) -> None:
+def test_a_walk_that_was_cut_off_is_gone_over_again_and_what_was_found_stays(tmp_path: Path) -> None:
     with CaseStore.create(tmp_path / "case") as store:
         number = begin(store)
         store.add_entries(number, entries()[:3])
-        store.add_notices([notice(NoticeKind.LOOP, Locator(LABEL), "half way", "test")])
+        done = next(store.entries()).id
+        store.add_results([FileResult(done, "done")])
     with CaseStore.open(tmp_path / "case", writable=True) as store:
         assert not store.evidence()[0].walked
         assert number == begin(store)
-        store.drop_walk(number)
+        store.begin_walk(number)
         store.add_entries(number, entries())
         store.finish_walk(number)
         again = [stored.id for stored in store.entries()]
-        assert list(store.notices()) == []
+        assert [content.entry for content in store.contents()] == [done]
     with walked(tmp_path / "whole", entries()) as store:
         assert [stored.id for stored in store.entries()] == again
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_what_follows_a_difference_is_dropped_with_its_results(tmp_path: Path, before: int) -> None:
+    other = [*entries()[:before], *entries()[before + 1 :]]
+    with CaseStore.create(tmp_path / "case") as store:
+        number = begin(store)
+        for one in entries():
+            store.add_entries(number, [one])
+        store.add_results([FileResult(stored.id, "done") for stored in store.entries()])
+    with CaseStore.open(tmp_path / "case", writable=True) as store:
+        store.begin_walk(number)
+        for one in other:
+            store.add_entries(number, [one])
+        store.finish_walk(number)
+        assert [stored.entry for stored in store.entries()] == [one.entry for one in other]
+        assert len(list(store.contents())) == before
+
+
+def test_what_a_longer_walk_had_left_is_dropped_at_the_end(tmp_path: Path) -> None:
+    with CaseStore.create(tmp_path / "case") as store:
+        number = begin(store)
+        store.add_entries(number, entries())
+    with CaseStore.open(tmp_path / "case", writable=True) as store:
+        store.begin_walk(number)
+        store.add_entries(number, entries()[:2])
+        store.finish_walk(number)
+        assert len(list(store.entries())) == 2
 
 
 def test_ids_do_not_depend_on_the_order_in_which_evidence_is_walked(tmp_path: Path) -> None:
@@ -162,7 +191,7 @@ def test_equal_notices_are_one_and_all_are_sorted(tmp_path: Path) -> None:
         assert sorted(set(given)) == list(store.notices())
 
 
-def test_notices_may_be_stored_while_their_walk_is_being_stored(tmp_path: Path) -> None:
+def test_numbers_beyond_64_bits_are_stored_and_notices_between_entries(tmp_path: Path) -> None:
     with CaseStore.create(tmp_path / "case") as store:
         number = begin(store)
 

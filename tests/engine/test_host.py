@@ -7,6 +7,7 @@ from triage.absent import Absent
 from triage.case.rows import FileResult
 from triage.engine.host import PluginHost, Subject
 from triage.engine.profile import Profile
+from triage.engine.tasks import Barred
 from triage.errors import EvidenceError
 from triage.evidence.entry import HOLE, Entry, Extent, ExtentSource
 from triage.evidence.source import ByteSource, MemorySource, UnreadableBytes
@@ -152,7 +153,7 @@ def test_each_way_of_giving_up_has_its_outcome_and_keeps_what_was_found() -> Non
 def test_a_plugin_that_brought_a_worker_down_is_left_out_and_named() -> None:
     host = PluginHost([Finds(), Named()], SMALL, lambda size, step: None)
     subject = Subject(1, Entry("/a", "r", "5", 6), Locator("disk"), lambda: MemorySource(b"needle"))
-    result = host.examine(subject, {}, [("test.digest", "crashed", "it died here, twice")])
+    result = host.examine(subject, {}, [Barred(1, "test.digest", NoticeKind.CRASHED, "it died here, twice")])
 
     assert result.outcomes == "FX"
     assert [(n.kind, n.origin) for n in result.notices] == [(NoticeKind.CRASHED, "test.digest")]

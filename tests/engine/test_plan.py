@@ -2,20 +2,18 @@
 
 import pytest
 
-from triage.case.rows import StoredEntry
+from triage.case.codec import entry_values, row_size
+from triage.case.rows import EntryRow, PlannedEntry
 from triage.engine.plan import (
     APPLICATION_DATA,
-    BATCH_BYTES,
-    BATCH_FILES,
     OTHER,
     SYSTEM,
     USER_FILES,
     USER_MEDIA,
-    WorkItem,
-    batches,
     priority,
     wanted,
 )
+from triage.engine.tasks import BATCH_BYTES, BATCH_FILES, WorkItem, batches
 from triage.evidence.entry import Entry, EntryFlag, EntryType
 
 
@@ -54,11 +52,15 @@ def test_only_content_that_belongs_to_the_name_is_wanted() -> None:
     assert not wanted(entry(type_=EntryType.DIRECTORY))
 
 
+def row(number: int, given: Entry) -> EntryRow:
+    return (number, 1, *entry_values(PlannedEntry("p1", given, 0, -1, True)))
+
+
 def test_batches_lose_nothing_and_stay_small() -> None:
-    items = [WorkItem(StoredEntry(n, 1, "p1", entry(n % 7 * 1_000_000))) for n in range(2_000)]
+    items = [WorkItem(row(n, entry(n % 7 * 1_000_000))) for n in range(2_000)]
     cut = list(batches(items))
 
     assert items == [item for batch in cut for item in batch.items]
     assert all(len(batch.items) <= BATCH_FILES for batch in cut)
-    assert all(batch.bytes < BATCH_BYTES + 7_000_000 for batch in cut)
+    assert all(sum(row_size(item.row) for item in batch.items) < BATCH_BYTES + 7_000_000 for batch in cut)
     assert len(cut[0].items) <= 16

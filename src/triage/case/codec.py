@@ -4,15 +4,18 @@ import struct
 from collections.abc import Sequence
 from typing import Any, Final
 
-from triage.case.rows import PlannedEntry, StoredEntry
+from triage.case.rows import EntryRow, PlannedEntry, StoredEntry
 from triage.evidence.entry import Entry, EntryTimes, Extent
 
 ENTRY_COLUMNS: Final = (
     "id, evidence, volume, path, stream, type, name_type, address, size, flags, modified, accessed, changed, created, "
     "name_modified, name_accessed, name_changed, name_created, extents, mode, uid, gid, links, link_target, raw_path, "
-    "odd"
+    "container, odd"
 )
-INSERT_ENTRY: Final = f"INSERT INTO entry ({ENTRY_COLUMNS}, priority, physical, wanted) VALUES ({','.join('?' * 29)})"  # noqa: S608
+INSERT_ENTRY: Final = f"INSERT INTO entry ({ENTRY_COLUMNS}, priority, physical, wanted) VALUES ({','.join('?' * 30)})"  # noqa: S608
+
+ODD: Final = 26
+"""Place of the mark of a row whose values were made `storable`."""
 
 _INT64: Final = 1 << 63
 _WIDE: Final = 10**30
@@ -51,57 +54,59 @@ def storable(value: object) -> object:
     return value
 
 
-def entry_row(entry_id: int, evidence: int, planned: PlannedEntry) -> tuple[Any, ...]:
-    """The values for `INSERT_ENTRY`."""
+def entry_values(planned: PlannedEntry) -> tuple[Any, ...]:
+    """The values for `INSERT_ENTRY` behind id and evidence."""
     volume, entry, priority, physical, wanted = planned
-    path, kind, address, size, flags, times, extents, stream, name_type, mode, uid, gid, links, target, raw, names = (
-        entry
-    )
+    (path, kind, address, size, flags, times, extents, stream, name_type, mode, uid, gid, links, target, raw, names,
+     container) = entry  # fmt: skip
     return (
-        entry_id,
-        evidence,
-        volume,
-        path,
-        stream,
-        kind,
-        name_type,
-        address,
-        size,
-        int(flags),
-        *times,
-        *(_NO_TIMES if names is None else names),
-        None if extents is None else _pack(extents),
-        mode,
-        uid,
-        gid,
-        links,
-        target,
-        raw,
-        0,
-        priority,
-        physical,
-        1 if wanted else 0,
-    )
+        volume, path, stream, kind, name_type, address, size, int(flags), *times,
+        *(_NO_TIMES if names is None else names), None if extents is None else _pack(extents),
+        mode, uid, gid, links, target, raw, container, 0, priority, physical, 1 if wanted else 0,
+    )  # fmt: skip
 
 
-def odd_row(row: Sequence[object]) -> tuple[object, ...]:
-    """A row for `INSERT_ENTRY` with every value made `storable`, and marked so."""
+def fitting(row: EntryRow) -> EntryRow:
+    """A row that SQLite takes: if need be every value is made `storable`, and the row marked so."""
     made = tuple(storable(value) for value in row)
-    return (*made[:25], 1, *made[26:])
+    return row if made == row else (*made[:ODD], 1, *made[ODD + 1 :])
 
 
-def stored_entry(row: Sequence[Any]) -> StoredEntry:
+def row_size(row: EntryRow) -> int:
+    """The size in bytes of the entry in a row of `ENTRY_COLUMNS`."""
+    return narrow(row[8])
+
+
+def stored_entry(row: EntryRow) -> StoredEntry:
     """An entry out of a row of `ENTRY_COLUMNS` (more columns may follow)."""
-    if row[25]:
-        row = [narrow(value) if n in _NUMBERS and isinstance(value, str) else value for n, value in enumerate(row)]
+    if row[ODD]:
+        row = tuple(narrow(v) if n in _NUMBERS and isinstance(v, str) else v for n, v in enumerate(row))
     (entry_id, evidence, volume, path, stream, kind, name_type, address, size, flags, m, a, c, b, nm, na, nc, nb,
-     packed, mode, uid, gid, links, target, raw, _odd) = row[:26]  # fmt: skip
+     packed, mode, uid, gid, links, target, raw, container, _odd) = row[: ODD + 1]  # fmt: skip
     times = _times((m, a, c, b))
     names = None if nm is None and na is None and nc is None and nb is None else _times((nm, na, nc, nb))
     extents = None if packed is None else _unpack(packed)
     # `_make` and not the constructor: a disk has millions of these.
     entry = _entry(
-        (path, kind, address, size, flags, times, extents, stream, name_type, mode, uid, gid, links, target, raw, names)
+        (
+            path,
+            kind,
+            address,
+            size,
+            flags,
+            times,
+            extents,
+            stream,
+            name_type,
+            mode,
+            uid,
+            gid,
+            links,
+            target,
+            raw,
+            names,
+            container,
+        )
     )
     return _stored((entry_id, evidence, volume, entry))
 

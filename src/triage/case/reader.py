@@ -8,7 +8,16 @@ from typing import Any, Final
 
 from triage.case.codec import ENTRY_COLUMNS, narrow, stored_entry
 from triage.case.custody import CustodyLog
-from triage.case.rows import ContentRow, EvidenceRow, HitCount, StoredEntry, StoredHit, StoredRecord, VolumeRow
+from triage.case.rows import (
+    ContentRow,
+    EntryRow,
+    EvidenceRow,
+    HitCount,
+    StoredEntry,
+    StoredHit,
+    StoredRecord,
+    VolumeRow,
+)
 from triage.errors import CaseError, IntegrityError
 from triage.locator import Locator
 from triage.notices import Notice
@@ -95,8 +104,13 @@ class CaseReader:
 
     def find(self, evidence_id: int, volume: str, path: str) -> list[StoredEntry]:
         """The entries with exactly this path: live and deleted ones, and streams."""
-        sql = f"SELECT {ENTRY_COLUMNS} FROM entry WHERE evidence = ? AND volume = ? AND path = ? ORDER BY id"  # noqa: S608
-        return [stored_entry(row) for row in self._read(sql, (evidence_id, volume, path))]
+        return [stored_entry(row) for row in self.find_rows(evidence_id, volume, path)]
+
+    def find_rows(self, evidence_id: int, volume: str, path: str) -> list[EntryRow]:
+        """The same as rows."""
+        sql = f"""SELECT {ENTRY_COLUMNS}, priority, physical, wanted FROM entry
+                  WHERE evidence = ? AND volume = ? AND path = ? ORDER BY id"""  # noqa: S608 - constants
+        return list(self._read(sql, (evidence_id, volume, path)))
 
     def contents(self) -> Iterator[ContentRow]:
         """What is known about the content of every entry that was read."""

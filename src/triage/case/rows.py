@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from triage.evidence.entry import Entry
 from triage.notices import Notice, Outcome
@@ -11,6 +11,11 @@ from triage.records import Hit, Record
 
 Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json] | None"
 """JSON data."""
+
+EntryRow: TypeAlias = tuple[Any, ...]
+"""An entry as the store keeps it: `triage.case.codec.ENTRY_COLUMNS`, priority, physical offset, wanted.
+
+Between processes entries travel like this, because objects cost ten times more to pack and unpack."""
 
 
 def canonical(value: object) -> str:

@@ -10,11 +10,7 @@ from typing import Final
 APPLICATION_ID: Final = 0x54524941
 """``TRIA``: SQLite's own place for saying whose file this is."""
 
-SCHEMA_VERSION: Final = 1
-
-ID_SHIFT: Final = 32
-"""An entry's id is its evidence's id in the upper bits and its place in the walk in the lower: ids do not depend on the
-order in which evidence was walked."""
+SCHEMA_VERSION: Final = 2
 
 _TABLES: Final = (
     """CREATE TABLE evidence (
@@ -31,10 +27,13 @@ _TABLES: Final = (
         stream TEXT NOT NULL, type TEXT NOT NULL, name_type TEXT NOT NULL, address TEXT NOT NULL, size, flags,
         modified, accessed, changed, created, name_modified, name_accessed, name_changed, name_created,
         extents BLOB, mode, uid, gid, links, link_target TEXT NOT NULL, raw_path BLOB NOT NULL,
+        container TEXT NOT NULL,
         priority INTEGER NOT NULL, physical, wanted INTEGER NOT NULL, odd INTEGER NOT NULL DEFAULT 0)""",
     """CREATE TABLE content (
         entry INTEGER PRIMARY KEY, status TEXT NOT NULL, type TEXT NOT NULL, md5 TEXT, sha1 TEXT, sha256 TEXT,
         other_digests TEXT, outcomes TEXT NOT NULL)""",
+    # Archives whose members are all in the store.
+    "CREATE TABLE expansion (entry INTEGER PRIMARY KEY, members INTEGER NOT NULL)",
     """CREATE TABLE record (
         entry INTEGER NOT NULL, plugin TEXT NOT NULL, sequence INTEGER NOT NULL, kind TEXT NOT NULL,
         grade TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (entry, plugin, sequence))""",

@@ -9,13 +9,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from triage.case.codec import ENTRY_COLUMNS, INSERT_ENTRY, entry_row, odd_row, storable, stored_entry
+from triage.case.codec import ENTRY_COLUMNS, ODD, entry_values, storable, stored_entry
 from triage.case.coverage import coverage
 from triage.case.digest import content_digest
+from triage.case.entries import EntryWriter
 from triage.case.lock import CaseLock
 from triage.case.reader import NOTICE_COLUMNS, PAGE, CaseReader
-from triage.case.rows import Coverage, FileResult, Json, PlannedEntry, StoredEntry, VolumeRow, canonical
-from triage.case.schema import ENTRY_INDEXES, ID_SHIFT, SCHEMA_VERSION, create_tables, version_of
+from triage.case.rows import Coverage, EntryRow, FileResult, Json, PlannedEntry, StoredEntry, VolumeRow, canonical
+from triage.case.schema import SCHEMA_VERSION, create_tables, version_of
 from triage.errors import CaseError, IntegrityError
 from triage.notices import Notice
 from triage.records import Hit, record_to_json
@@ -23,7 +24,6 @@ from triage.records import Hit, record_to_json
 STORE_NAME: Final = "case.sqlite"
 
 _BATCH: Final = 1_000
-_COMMIT_EVERY: Final = 100  # batches
 _OWN_COLUMNS: Final = ("md5", "sha1", "sha256")
 
 
@@ -33,6 +33,7 @@ class CaseStore(CaseReader):
     def __init__(self, db: sqlite3.Connection, folder: Path, lock: CaseLock | None) -> None:
         super().__init__(db, folder)
         self._lock = lock
+        self._entries = EntryWriter(db)
 
     @classmethod
     def create(cls, folder: Path) -> Self:
@@ -179,59 +180,31 @@ class CaseStore(CaseReader):
             values = [(r.evidence, n, r.id, r.type, *map(storable, _rest(r))) for n, r in enumerate(rows)]
             self._db.executemany("INSERT INTO volume VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
 
+    def begin_walk(self, evidence_id: int, place: int = 0) -> None:
+        """The walk of an evidence begins, or begins again behind its entry number ``place``; see `EntryWriter`."""
+        self._entries.begin(evidence_id, place)
+
+    def walked_so_far(self, evidence_id: int) -> int:
+        """How many entries the walk that is going on has given."""
+        return self._entries.place(evidence_id)
+
+    def add_rows(self, evidence_id: int, values: Sequence[tuple[Any, ...]]) -> list[EntryRow]:
+        """Add the next entries of a walk (`entry_values`) in one transaction; see `EntryWriter.add`."""
+        with self._transaction():
+            return self._entries.add(evidence_id, values)
+
     def add_entries(self, evidence_id: int, planned: Iterable[PlannedEntry]) -> int:
-        """Add entries of an evidence, in the order of its walk, and return how many, holding a batch of them at a time.
-
-        May be called several times for one walk. Commits as it goes; `finish_walk` says that the walk is whole.
-        """
-        first = evidence_id << ID_SHIFT
-        found = self._db.execute(
-            "SELECT max(id) FROM entry WHERE id BETWEEN ? AND ?", (first, first + (1 << ID_SHIFT) - 1)
-        )
-        last = start = found.fetchone()[0] or first
-        iterator = iter(planned)
-        ended = False
-        while not ended:
-            with self._transaction():
-                for _ in range(_COMMIT_EVERY):
-                    batch = list(islice(iterator, _BATCH))
-                    self._insert_entries([entry_row(last + n, evidence_id, one) for n, one in enumerate(batch, 1)])
-                    last += len(batch)
-                    ended = len(batch) < _BATCH
-                    if ended:
-                        break
-        return int(last - start)
-
-    def _insert_entries(self, rows: Sequence[tuple[Any, ...]]) -> None:
-        self._db.execute("SAVEPOINT entries")
-        try:
-            self._db.executemany(INSERT_ENTRY, rows)
-        except (OverflowError, UnicodeEncodeError):
-            # Rare and hostile: one number beyond 64 bits or one unpaired surrogate in the batch.
-            self._db.execute("ROLLBACK TO entries")
-            self._db.executemany(INSERT_ENTRY, [_fitting(row) for row in rows])
-        self._db.execute("RELEASE entries")
+        """Add the next entries of a walk and return how many; `finish_walk` says that the walk is whole."""
+        iterator, count = iter(planned), 0
+        while batch := [entry_values(one) for one in islice(iterator, _BATCH)]:
+            self.add_rows(evidence_id, batch)
+            count += len(batch)
+        return count
 
     def finish_walk(self, evidence_id: int) -> None:
         """Say that all entries of an evidence are in the store."""
         with self._transaction():
-            for statement in ENTRY_INDEXES:
-                self._db.execute(statement)
-            self._db.execute("UPDATE evidence SET walked = 1 WHERE id = ?", (evidence_id,))
-
-    def drop_walk(self, evidence_id: int) -> None:
-        """Remove all entries of an evidence and all that hangs on them, and its notices, for a new walk.
-
-        Notices that opening the evidence gives are to be added (again) after this.
-        """
-        span = _span(evidence_id)
-        with self._transaction():
-            for table in ("content", "record"):
-                self._db.execute(f"DELETE FROM {table} WHERE entry BETWEEN ? AND ?", span)  # noqa: S608 - constants
-            self._db.execute("DELETE FROM entry WHERE id BETWEEN ? AND ?", span)
-            label = "SELECT label FROM evidence WHERE id = ?"
-            self._db.execute(f"DELETE FROM notice WHERE evidence = ({label})", (evidence_id,))  # noqa: S608
-            self._db.execute("UPDATE evidence SET walked = 0 WHERE id = ?", (evidence_id,))
+            self._entries.finish(evidence_id)
 
     # The ledger
 
@@ -240,16 +213,20 @@ class CaseStore(CaseReader):
 
         Results may be added while this is read: each entry is given once.
         """
-        sql = f"""SELECT {ENTRY_COLUMNS}, priority, physical FROM entry
+        return map(stored_entry, self.pending_rows())
+
+    def pending_rows(self) -> Iterator[EntryRow]:
+        """The same as rows."""
+        sql = f"""SELECT {ENTRY_COLUMNS}, priority, physical, wanted FROM entry
                   WHERE wanted AND (priority, evidence, physical, id) > (?, ?, ?, ?)
                     AND NOT EXISTS (SELECT 1 FROM content WHERE content.entry = entry.id)
                   ORDER BY priority, evidence, physical, id LIMIT {PAGE}"""  # noqa: S608 - constants
         # No physical offset sorts below every number, so that -1 can be one.
         key: tuple[Any, ...] = (-(1 << 62), 0, 0, 0)
         while rows := list(self._read(sql, key)):
-            for row in rows:
-                yield stored_entry(row)
-            key = (rows[-1][-2], rows[-1][1], rows[-1][-1], rows[-1][0])
+            yield from rows
+            last = rows[-1]
+            key = (last[ODD + 1], last[1], last[ODD + 2], last[0])
 
     def pending_totals(self) -> tuple[int, int]:
         """Number of entries that `pending` would give, and the sum of their sizes in bytes."""
@@ -294,9 +271,6 @@ class CaseStore(CaseReader):
     def _transaction(self) -> Iterator[None]:
         if self._lock is None:
             raise CaseError(f"{self.folder}: the case is open for reading only")
-        if self._db.in_transaction:  # a walk that stores its notices while its entries are being stored
-            yield
-            return
         try:
             self._db.execute("BEGIN IMMEDIATE")
             try:
@@ -323,11 +297,6 @@ def _connect(folder: Path, writable: bool) -> sqlite3.Connection:
     return db
 
 
-def _span(evidence_id: int) -> tuple[int, int]:
-    """Least and greatest id that an entry of an evidence can have; the least is never given."""
-    return evidence_id << ID_SHIFT, (evidence_id + 1 << ID_SHIFT) - 1
-
-
 def _release(lock: CaseLock | None) -> None:
     if lock is not None:
         lock.release()
@@ -335,11 +304,6 @@ def _release(lock: CaseLock | None) -> None:
 
 def _rest(row: VolumeRow) -> tuple[object, ...]:
     return row.offset, row.size, row.state, row.description, row.file_system
-
-
-def _fitting(row: tuple[Any, ...]) -> tuple[object, ...]:
-    made = odd_row(row)
-    return row if made[:25] == row[:25] else made
 
 
 def _content(result: FileResult) -> tuple[Any, ...]:

@@ -68,12 +68,17 @@ def scan(
         operator=operator,
     )
     with shown(quiet) as observer:
-        summary = run_scan(request, observer, discovery)
+        # Who waits for the answer gets it before the media have been digested; the last report says how that went.
+        summary = run_scan(request, observer, discovery, lambda store: _report(store, case, operator))
     with CaseStore.open(case, writable=True) as store:
         index = build_report(store, case, operator)
         hits = {grade: sum(c.files for c in store.hit_counts() if c.grade == grade.value) for grade in Grade}
     _tell(summary, hits, index)
     raise typer.Exit(summary.exit_code)
+
+
+def _report(store: CaseStore, case: Path, operator: str) -> None:
+    build_report(store, case, operator)
 
 
 def _plugin_options(discovery: Discovery, hashset: list[Path], rules: list[Path]) -> dict[str, object]:

@@ -1,213 +1,217 @@
 """Hands work to worker processes and gets every piece of it back, whatever happens to a worker.
 
-A worker that dies, or is killed because a step is overdue, is replaced. The entries that workers were busy with are
-tried again alone; what then still brings the worker down is laid at the door of the one plugin (or of reading) that
-was running, which is left out on this entry, with a notice. Everything else of a lost batch is simply done again.
+A worker that dies, or is killed because a step is overdue, is replaced; the others go on. Each worker notes what it is
+about to do, so it is known over which entry it died, in which plugin. That entry is tried again; if a second worker
+dies over it, the plugin (or reading) is left out on this entry, with a notice. All else that it had is done again.
 """
 
 import os
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
-from triage.case.rows import FileResult
 from triage.engine import workers
-from triage.engine.plan import Batch, WorkItem
-from triage.engine.steps import Step, forget, steps
+from triage.engine.steps import Step, forget, step_of
+from triage.engine.tasks import Answer, Barred, Batch, Lost, Task, WorkItem
 from triage.errors import TriageError
-from triage.evidence.integrity import MediaDigest
 from triage.notices import NoticeKind
 
 WATCH_SECONDS: Final = 1.0
+_QUEUED: Final = 2
+"""Batches that a worker has at a time: one that it works on and the next."""
 _FRUITLESS_STARTS: Final = 5
 
+_ENDED: Final = {
+    NoticeKind.TIMED_OUT: "it did not go on in time, and the worker process was ended",
+    NoticeKind.CRASHED: "the worker process died",
+}
 
-class DigestTask(NamedTuple):
-    """Digest the media of evidence ``evidence`` with ``algorithms``."""
-
-    evidence: int
-    algorithms: tuple[str, ...]
-
-
-class Examined(NamedTuple):
-    """Results of a batch."""
-
-    results: list[FileResult]
-
-
-class Digested(NamedTuple):
-    """The media digest of one evidence; `None` if two workers died over it."""
-
-    evidence: int
-    digest: MediaDigest | None
-
-
-Task = Batch | DigestTask
-Answer = Examined | Digested
+Take = Callable[[], Task | None]
 
 
 class Dispatcher:
-    """Drives an executor. ``make_pool`` starts one; ``ahead`` is how many tasks are handed out at a time."""
+    """Drives ``count`` executors of one process each, which ``make_worker`` starts."""
 
-    def __init__(self, make_pool: Callable[[], Executor], scratch: Path, ahead: int) -> None:
-        self._make_pool = make_pool
+    def __init__(self, make_worker: Callable[[], Executor], scratch: Path, count: int) -> None:
         self._scratch = scratch
-        self._ahead = ahead
-        self._pool: Executor | None = None
-        self._flying: dict[Future[object], Task] = {}
-        self._again: deque[Task] = deque()
-        self._alone: deque[Task] = deque()
-        self._overdue: set[int] = set()
+        self._slots = [_Slot(make_worker, scratch) for _ in range(count)]
+        self._urgent: deque[Task] = deque()
         self._fruitless = 0
-        self._digest_tries: dict[int, int] = {}
+        self._watched = time.monotonic()
 
-    def start(self, processes: int, early: Iterable[Task] = ()) -> None:
-        """Start the workers, so that they are ready by the time there is work; ``early`` tasks begin at once."""
-        pool = self._started()
-        for _ in range(processes):
-            pool.submit(workers.ready)
-        for task in early:
-            self._submit(task)
+    def add(self, task: Task) -> None:
+        """Have this done before anything that `exchange` takes."""
+        self._urgent.append(task)
 
-    def run(self, tasks: Iterator[Task]) -> Iterator[Answer]:
-        """Answers to all ``tasks``, in the order in which they are done."""
-        more = True
-        while more or self._flying or self._again or self._alone:
-            more = self._hand_out(tasks, more)
-            if not self._flying:
-                continue
-            done, _ = wait(self._flying, timeout=WATCH_SECONDS, return_when=FIRST_COMPLETED)
-            self._kill_overdue()
-            lost: list[Task] = []
-            for future in done:
-                task = self._flying.pop(future)
-                try:
-                    answer = future.result()
-                except BrokenExecutor:
-                    lost.append(task)
-                else:
-                    self._fruitless = 0
-                    yield _answer(task, answer)
-            if lost:
-                yield from self._recover(lost + list(self._flying.values()))
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is being done or waits to be."""
+        return not self._urgent and not any(slot.tasks for slot in self._slots)
+
+    def only(self, kind: type[Task]) -> bool:
+        """Whether all that is being done or waits to be is of this kind."""
+        flying = [task for slot in self._slots for task, _ in slot.tasks]
+        return all(isinstance(task, kind) for task in [*self._urgent, *flying])
+
+    def exchange(self, take: Take, seconds: float = WATCH_SECONDS) -> list[Answer]:
+        """Give out work (``take`` gives the next task, or none) and return answers, waiting up to ``seconds`` for one.
+
+        With nothing left to do or to take, it returns at once and `idle` is true.
+        """
+        self._hand_out(take)
+        flying = [future for slot in self._slots for _, future in slot.tasks]
+        if flying:
+            wait(flying, timeout=min(seconds, WATCH_SECONDS), return_when=FIRST_COMPLETED)
+        if time.monotonic() - self._watched > WATCH_SECONDS:
+            self._watched = time.monotonic()
+            for slot in self._slots:
+                slot.kill_if_overdue()
+        return [answer for slot in self._slots for answer in self._collect(slot)]
 
     def stop(self) -> None:
         """End all workers at once."""
-        if self._pool is not None:
-            _kill(self._pool)
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            self._pool = None
-        self._flying.clear()
-        forget(self._scratch)
+        for slot in self._slots:
+            slot.stop()
 
     def close(self) -> None:
         """End the workers after they have finished what they were given."""
-        if self._pool is not None:
-            self._pool.shutdown()
-            self._pool = None
-        forget(self._scratch)
+        for slot in self._slots:
+            slot.close()
 
-    def _started(self) -> Executor:
-        if self._pool is None:
-            self._pool = self._make_pool()
-        return self._pool
-
-    def _hand_out(self, tasks: Iterator[Task], more: bool) -> bool:
-        if self._alone:
-            if not self._flying:
-                self._submit(self._alone.popleft())
-            return more
-        while len(self._flying) < self._ahead:
-            task = self._again.popleft() if self._again else next(tasks, None)
+    def _hand_out(self, take: Take) -> None:
+        while True:
+            slot = min(self._slots, key=lambda slot: slot.load)
+            if slot.load >= _QUEUED:
+                return
+            task = self._urgent.popleft() if self._urgent else take()
             if task is None:
-                return False
-            self._submit(task)
-        return more
+                return
+            slot.submit(task)
 
-    def _submit(self, task: Task) -> None:
+    def _collect(self, slot: "_Slot") -> Iterable[Answer]:
+        while slot.tasks and slot.tasks[0][1].done():
+            _, future = slot.tasks[0]
+            try:
+                answer = future.result()
+            except BrokenExecutor:
+                yield from self._recover(slot)
+                return
+            slot.tasks.popleft()
+            self._fruitless = 0
+            yield answer
+
+    def _recover(self, slot: "_Slot") -> Iterable[Answer]:
+        """Replace a dead worker and sort out what it was doing."""
+        lost = [task for task, _ in slot.tasks]
+        step, kind = slot.restart()
+        if step is None:
+            self._fruitless += 1
+            if self._fruitless > _FRUITLESS_STARTS:
+                raise TriageError("worker processes end as soon as they start; see what they printed")
+        first = lost[0]
+        if isinstance(first, Batch):
+            self._urgent.extend(_again(first, step, kind))
+        else:
+            entry_id, plugin = (step.entry_id, step.plugin) if step else (0, "")
+            yield Lost(first, kind, entry_id, plugin, _ENDED[kind])
+        self._urgent.extend(lost[1:])
+
+
+class _Slot:
+    """One worker process and what it was given: the first task is the one that it works on."""
+
+    def __init__(self, make_worker: Callable[[], Executor], scratch: Path) -> None:
+        self._make_worker = make_worker
+        self._scratch = scratch
+        self._overdue = False
+        self.tasks: deque[tuple[Task, Future[Answer]]] = deque()
+        self._start()
+
+    def _start(self) -> None:
+        self._executor = self._make_worker()
+        self._ready: Future[int] = self._executor.submit(workers.ready)
+
+    @property
+    def load(self) -> int:
+        """How many batches it has; a task that may take minutes fills it."""
+        return sum(1 if isinstance(task, Batch) else _QUEUED for task, _ in self.tasks)
+
+    def submit(self, task: Task) -> None:
         try:
-            if isinstance(task, Batch):
-                future: Future[object] = self._started().submit(workers.examine, task)
-            else:
-                future = self._started().submit(workers.digest, task.evidence, task.algorithms)
-        except BrokenExecutor:
-            # The pool broke between two tasks; a future that fails at once takes the common way of recovery.
+            future = self._executor.submit(workers.perform, task)
+        except BrokenExecutor as error:
+            # It died between two tasks; a future that has failed takes the common way of recovery.
             future = Future()
-            future.set_exception(BrokenExecutor())
-        self._flying[future] = task
+            future.set_exception(error)
+        self.tasks.append((task, future))
 
-    def _kill_overdue(self) -> None:
-        now = time.monotonic()
-        for step in steps(self._scratch):
-            if step.deadline < now and step.pid not in self._overdue:
-                self._overdue.add(step.pid)
-                _end_process(step.pid)
+    def kill_if_overdue(self) -> None:
+        step = self._step()
+        if step is not None and step.deadline < time.monotonic() and not self._overdue:
+            self._overdue = True
+            self._kill()
 
-    def _recover(self, lost: list[Task]) -> Iterator[Answer]:
-        """Start new workers and sort out what the old ones were doing."""
-        blamed = {step.entry_id: step for step in steps(self._scratch)}
-        self._fruitless += 1
-        if self._fruitless > _FRUITLESS_STARTS and not blamed:
-            raise TriageError("worker processes end as soon as they start; see what they printed")
-        overdue = self._overdue
+    def restart(self) -> tuple[Step | None, NoticeKind]:
+        """Start a new worker; what the old one was doing, and how it ended."""
+        step, kind = self._step(), NoticeKind.TIMED_OUT if self._overdue else NoticeKind.CRASHED
         self.stop()
-        self._overdue = set()
-        for task in lost:
-            if isinstance(task, DigestTask):
-                tries = self._digest_tries.get(task.evidence, 0) + 1
-                self._digest_tries[task.evidence] = tries
-                if tries > 1:
-                    yield Digested(task.evidence, None)
-                else:
-                    self._alone.append(task)
-            elif task.alone:
-                self._alone.append(_without_culprit(task, blamed, overdue))
-            else:
-                self._split(task, blamed)
+        self._overdue = False
+        self._start()
+        return step, kind
 
-    def _split(self, task: Batch, blamed: dict[int, Step]) -> None:
-        suspects = [item for item in task.items if item.stored.id in blamed]
-        others = tuple(item for item in task.items if item.stored.id not in blamed)
-        self._alone.extend(Batch((item,), item.stored.entry.size, True) for item in suspects)
-        if others:
-            self._again.append(Batch(others, sum(item.stored.entry.size for item in others)))
+    def stop(self) -> None:
+        self._kill()
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        self._forget()
+
+    def close(self) -> None:
+        self._executor.shutdown()
+        self._forget()
+
+    def _forget(self) -> None:
+        self.tasks.clear()
+        if self._pid is not None:
+            forget(self._scratch, self._pid)
+
+    @property
+    def _pid(self) -> int | None:
+        return self._ready.result() if self._ready.done() and self._ready.exception() is None else None
+
+    def _step(self) -> Step | None:
+        return step_of(self._scratch, self._pid) if self._pid is not None else None
+
+    def _kill(self) -> None:
+        # A worker that has not said its number yet is only known to its executor.
+        for pid in list(getattr(self._executor, "_processes", None) or ()):
+            try:
+                os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+            except ProcessLookupError:
+                continue
 
 
-def _without_culprit(task: Batch, blamed: dict[int, Step], overdue: set[int]) -> Batch:
-    """The same entry once more, without what brought its worker down."""
-    item = task.items[0]
-    step = blamed.get(item.stored.id)
+def _again(batch: Batch, step: Step | None, kind: NoticeKind) -> list[Batch]:
+    """A batch over which a worker died, to be done again: what it died over apart from the rest."""
+    suspects = [item for item in batch.items if step is None or item.id == step.entry_id]
+    blamed = {item.id for item in suspects}
+    others = tuple(item for item in batch.items if item.id not in blamed)
+    made = [Batch((_without(item, step, kind) if batch.tries else item,), batch.tries + 1) for item in suspects]
+    return [*made, *([Batch(others)] if others else [])]
+
+
+def _without(item: WorkItem, step: Step | None, kind: NoticeKind) -> WorkItem:
+    """The same entry once more, without what brought two workers down."""
     plugin = "read" if step is None or step.plugin == "type" else step.plugin
-    barred = {name for name, _, _ in item.without}
-    if plugin in barred:
+    if any(plugin == barred.plugin for barred in item.without):
         plugin = "read"
-    if step is not None and step.pid in overdue:
-        kind, reason = NoticeKind.TIMED_OUT, f"{plugin} did not end in time on this file, twice"
-    else:
-        kind, reason = NoticeKind.CRASHED, f"the worker process died in {plugin} on this file, twice"
-    again = WorkItem(item.stored, item.companions, (*item.without, (plugin, kind.value, reason)))
-    return Batch((again,), task.bytes, True)
+    return item._replace(without=(*item.without, Barred(item.id, plugin, kind, why(plugin, kind))))
 
 
-def _answer(task: Task, answer: object) -> Answer:
-    if isinstance(task, Batch):
-        assert isinstance(answer, list)  # noqa: S101 - what `workers.examine` returns
-        return Examined(answer)
-    assert isinstance(answer, MediaDigest)  # noqa: S101 - what `workers.digest` returns
-    return Digested(task.evidence, answer)
-
-
-def _kill(pool: Executor) -> None:
-    for pid in list(getattr(pool, "_processes", None) or ()):
-        _end_process(pid)
-
-
-def _end_process(pid: int) -> None:
-    try:
-        os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
-    except ProcessLookupError:
-        return
+def why(plugin: str, kind: NoticeKind) -> str:
+    """The reason why a plugin is left out on a file, in words."""
+    if kind is NoticeKind.TIMED_OUT:
+        return f"{plugin} did not end in time on this file, twice"
+    return f"the worker process died in {plugin} on this file, twice"

@@ -13,6 +13,7 @@ from triage.engine.match import PathMatcher, TypeMatcher
 from triage.engine.profile import Profile
 from triage.engine.readpass import Piece, Reading, lost_bytes, pieces, stored_pieces
 from triage.engine.sniff import sniff
+from triage.engine.tasks import Barred
 from triage.errors import EvidenceError
 from triage.evidence.database import DatabaseDamaged, DatabaseEncrypted, open_database
 from triage.evidence.entry import HOLE, Entry, EntryFlag
@@ -179,37 +180,36 @@ class PluginHost:
         self._step = step
 
     def examine(
-        self, subject: Subject, companions: Mapping[str, Subject], without: Iterable[tuple[str, str, str]] = ()
+        self, subject: Subject, companions: Mapping[str, Subject], without: Iterable[Barred] = ()
     ) -> FileResult:
-        """Read ``subject`` once and let every plugin look at it that accepts it.
-
-        ``without`` are (plugin id, notice kind, reason) of plugins that are not run on it.
-        """
+        """Read ``subject`` once and let every plugin look at it that accepts it, except those of ``without``."""
         ledger = _Ledger(self._slots, subject.locator)
-        barred = {plugin: (NoticeKind(kind), reason) for plugin, kind, reason in without}
-        for plugin, (kind, reason) in barred.items():
+        barred = {one.plugin: one for one in without}
+        for plugin, one in barred.items():
             if plugin in ledger.outcomes:
-                ledger.end(plugin, Outcome.FAILED, kind, reason)
+                ledger.end(plugin, Outcome.FAILED, one.kind, one.reason)
             else:
-                ledger.doubt(kind, reason, plugin)
+                ledger.doubt(one.kind, one.reason, plugin)
         reading = Reading(subject.entry.size)
         file = HostFile(subject, reading, companions)
         if "read" in barred:
             self._not_read(ledger, barred)
         elif self._read(file, reading, ledger, barred):
             self._look(file, reading, ledger, barred)
+        return self._result(subject, file.type, reading, ledger)
+
+    def failed(self, subject: Subject, reason: str) -> FileResult:
+        """The result for an entry on which the reading itself failed."""
+        ledger = _Ledger(self._slots, subject.locator)
+        ledger.doubt(NoticeKind.FAILED, reason, "read")
+        self._not_read(ledger, {})
+        return self._result(subject, "", Reading(subject.entry.size), ledger)
+
+    def _result(self, subject: Subject, mime: str, reading: Reading, ledger: "_Ledger") -> FileResult:
         status = "done" if reading.digests or not self._profile.digests else "failed"
-        outcomes = "".join(ledger.outcomes[slot.id].value for slot in self._slots)
-        return FileResult(
-            subject.entry_id,
-            status,
-            file.size,
-            file.type,
-            reading.digests,
-            outcomes,
-            tuple(ledger.found),
-            tuple(ledger.notices),
-        )
+        outcomes = "".join([outcome.value for outcome in ledger.outcomes.values()])
+        found, notices = tuple(ledger.found), tuple(ledger.notices)
+        return FileResult(subject.entry_id, status, subject.entry.size, mime, reading.digests, outcomes, found, notices)
 
     def _not_read(self, ledger: _Ledger, barred: Mapping[str, object]) -> None:
         for slot in self._slots:
@@ -345,6 +345,8 @@ def _guard(plugin: str, ledger: _Ledger, produce: Callable[[], Iterable[Record]]
 def _judge(failed: Failed) -> tuple[Outcome, NoticeKind, str]:
     """What an error means for the (plugin, file) pair that it happened to."""
     error = failed.error
+    if isinstance(error, MemoryError):
+        return Outcome.FAILED, NoticeKind.LIMIT, _NO_MEMORY
     for kind_of_error, (outcome, kind) in _MEANING.items():
         if isinstance(error, kind_of_error):
             return outcome, kind, str(error)
@@ -359,3 +361,4 @@ _MEANING: Final[dict[type[Exception], tuple[Outcome, NoticeKind]]] = {
     DatabaseEncrypted: (Outcome.FAILED, NoticeKind.ENCRYPTED),
     EvidenceError: (Outcome.FAILED, NoticeKind.UNREADABLE),
 }
+_NO_MEMORY: Final = "it needed more memory than a worker may take"

@@ -4,10 +4,9 @@ Nothing is dropped by class; system folders are only read later than a user's pi
 """
 
 import re
-from collections.abc import Iterable, Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
-from triage.case.rows import PlannedEntry, StoredEntry
+from triage.case.rows import PlannedEntry
 from triage.evidence.entry import HOLE, Entry, EntryFlag, EntryType, FileSystem
 from triage.evidence.source import physical_offset
 
@@ -73,42 +72,3 @@ def plan_entry(file_system: FileSystem, entry: Entry) -> PlannedEntry:
         if first != HOLE:
             physical = physical_offset(file_system.source, first)
     return PlannedEntry(file_system.locator.volume, entry, priority(entry.path), physical, wanted(entry))
-
-
-class WorkItem(NamedTuple):
-    """One entry to examine, with the entries beside it that a plugin has asked for, by name.
-
-    ``without`` are plugin ids that are not run on it, each with the reason (a crash or time-out before).
-    """
-
-    stored: StoredEntry
-    companions: tuple[tuple[str, StoredEntry], ...] = ()
-    without: tuple[tuple[str, str, str], ...] = ()
-
-
-class Batch(NamedTuple):
-    """Neighbouring work for one worker; ``bytes`` is the sum of sizes; ``alone``: nothing runs beside it."""
-
-    items: tuple[WorkItem, ...]
-    bytes: int
-    alone: bool = False
-
-
-BATCH_BYTES: Final = 8 << 20
-BATCH_FILES: Final = 256
-FIRST_BATCH_FILES: Final = 16
-"""The first batches are small, so that the first hits do not wait for a full one."""
-
-
-def batches(items: Iterable[WorkItem]) -> Iterator[Batch]:
-    """Cut the reading order into batches of a few MiB."""
-    taken: list[WorkItem] = []
-    size, most = 0, FIRST_BATCH_FILES
-    for item in items:
-        taken.append(item)
-        size += item.stored.entry.size
-        if size >= BATCH_BYTES or len(taken) >= most:
-            yield Batch(tuple(taken), size)
-            taken, size, most = [], 0, min(most * 2, BATCH_FILES)
-    if taken:
-        yield Batch(tuple(taken), size)

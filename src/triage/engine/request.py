@@ -26,6 +26,8 @@ class ScanRequest:
     operator: str = ""
     step_seconds: float = BASE_SECONDS
     """Time limit of one step on one small file, in seconds."""
+    memory: int = 0
+    """Bytes that one worker may allocate; 0: see `triage.engine.memory`."""
 
 
 @dataclass(slots=True)

@@ -1,82 +1,80 @@
-"""A whole scan: open, walk, plan, examine, store. Running it again on the same case continues where it stopped."""
+"""A whole scan: open, walk, examine, verify, store. Running it again on the same case continues where it stopped."""
 
 import os
 import platform
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
 from triage.case import custody
 from triage.case.coverage import is_complete
 from triage.case.digest import content_digest
-from triage.case.rows import FileResult, PlannedEntry, StoredEntry, VolumeRow
+from triage.case.rows import FileResult, VolumeRow
 from triage.case.store import STORE_NAME, CaseStore
-from triage.engine import workers
+from triage.engine import media, workers
+from triage.engine.companions import Companions
 from triage.engine.discover import Discovery, discover
-from triage.engine.dispatch import Digested, DigestTask, Dispatcher, Examined
+from triage.engine.dispatch import WATCH_SECONDS, Dispatcher, Take
+from triage.engine.feed import WalkFeed
 from triage.engine.manifest import check_same_scan, describe_scan, file_states
-from triage.engine.match import PathMatcher
-from triage.engine.plan import WorkItem, batches, plan_entry
+from triage.engine.memory import memory_for
 from triage.engine.request import Progress, ScanRequest
 from triage.engine.scope import scope_notices
-from triage.errors import COMPLETE, INCOMPLETE, EvidenceError, UsageError
-from triage.evidence.entry import Entry, Evidence, FileSystem
-from triage.evidence.integrity import MediaDigest
+from triage.engine.stopwatch import Stopwatch
+from triage.engine.tasks import Answer, Digested, DigestTask, Examined, Lost, Task, WorkItem, batches
+from triage.engine.unchanged import changed_since, check_apart, check_as_begun
+from triage.engine.walking import Walking
+from triage.errors import COMPLETE, INCOMPLETE, UsageError
+from triage.evidence.entry import Evidence
 from triage.evidence.open import evidence_label, open_evidence
 from triage.locator import Locator
 from triage.notices import Notice, NoticeKind, notice
-from triage.plugin import Parser, Plugin, SqliteParser
-from triage.records import Hit
+from triage.plugin import Plugin
+from triage.records import Grade, Hit
 
 WRITE_EVERY_FILES: Final = 2_000
 WRITE_EVERY_SECONDS: Final = 1.0
-NOTICES_AT_ONCE: Final = 5_000
-
+_DIGEST_TRIES: Final = 2
 
 Observer = Callable[[Progress], None]
+WhenExamined = Callable[[CaseStore], None]
 
 
 @dataclass(frozen=True, slots=True)
 class ScanSummary:
-    """How a scan ended."""
+    """How a scan ended. ``first_hit`` is when the first known file was found, in seconds from the start."""
 
     exit_code: int
     progress: Progress
     seconds: float
+    first_hit: float | None
 
 
 def scan(
-    request: ScanRequest, observe: Observer = lambda _progress: None, discovery: Discovery | None = None
+    request: ScanRequest,
+    observe: Observer = lambda _progress: None,
+    discovery: Discovery | None = None,
+    examined: WhenExamined = lambda _store: None,
 ) -> ScanSummary:
-    """Scan evidence into a case. ``discovery`` is what `discover` gave, if the caller has asked it already.
+    """Scan evidence into a case.
+
+    ``discovery`` is what `discover` gave, if the caller has asked it already. ``examined`` is called when all content
+    is examined and only digests of whole media are still being computed.
 
     Raises:
         UsageError: evidence and case lie in one another, or a plugin, list or rule file is unusable.
         EvidenceError: an evidence cannot be opened at all. CredentialError: a key that was given fits nothing.
         CaseError: the case folder is not usable or belongs to a scan with other settings.
     """
-    _check_paths(request)
-    began = time.monotonic()
+    check_apart(request.evidence, request.case)
     discovery = discovery or discover(request.plugin_folders)
     plugins = _construct(discovery, request.plugin_options)
     exists = (request.case / STORE_NAME).exists()
     with CaseStore.open(request.case, writable=True) if exists else CaseStore.create(request.case) as store:
-        return _Scan(request, store, discovery, plugins, observe).run(began)
-
-
-def _check_paths(request: ScanRequest) -> None:
-    case = request.case.resolve()
-    for path in request.evidence:
-        if not path.exists():
-            raise UsageError(f"{path} does not exist")
-        real = path.resolve()
-        if real.is_dir() and (case == real or real in case.parents):
-            raise UsageError(f"the case folder {case} lies inside the evidence {real}; nothing is written there")
-        if case == real or case in real.parents:
-            raise UsageError(f"the evidence {real} lies inside the case folder {case}; keep them apart")
+        return _Scan(request, store, discovery, plugins, observe).run(examined)
 
 
 def _construct(discovery: Discovery, options: Mapping[str, Any]) -> list[Plugin]:
@@ -101,21 +99,22 @@ class _Scan:
         self._plugins = plugins
         self._observe = observe
         self._progress = Progress()
+        self._watch = Stopwatch()
         self._asked = [path.resolve() for path in request.evidence]
         self._scratch = request.case / "work"
         self._workers = request.workers or os.cpu_count() or 1
-        self._companions = [
-            (PathMatcher(p.paths) if p.paths else None, p.companions)
-            for p in plugins
-            if isinstance(p, Parser | SqliteParser) and p.companions
-        ]
+        self._companions = Companions(plugins)
+        self._feed = WalkFeed(self._companions.wants)
+        self._waiting: list[FileResult] = []
+        self._written = time.monotonic()
+        self._digest_tries: dict[int, int] = {}
 
-    def run(self, began: float) -> ScanSummary:
+    def run(self, examined: WhenExamined) -> ScanSummary:
         """Do it, and leave a case that says how it went."""
         store = self._store
         # What is refused here is no scan: a case that was finished stays so.
         check_same_scan(store, describe_scan(self._request, self._discovery, self._plugins))
-        self._check_unchanged()
+        check_as_begun(store, self._asked)
         if store.custody.last(custody.SCAN_STARTED) is None:
             self._log(custody.CASE_CREATED, {"folder": str(self._request.case.resolve())})
         self._log(custody.SCAN_STARTED, {"system": platform.system(), "workers": self._workers})
@@ -124,25 +123,40 @@ class _Scan:
             [notice(NoticeKind.REMARK, Locator(""), text, p.id) for p in self._plugins for text in p.remarks()]
         )
         before = {path: file_states(files) for path, files in paths.values() if path in self._asked}
-        dispatcher = Dispatcher(self._make_pool(paths), self._scratch, self._workers * 2 + 1)
         self._scratch.mkdir(exist_ok=True)
+        self._dispatcher = Dispatcher(self._worker_maker(paths), self._scratch, self._workers)
         try:
-            # The walk leaves all processors but one idle; with a single worker the first hits come before digests.
-            digests = list(self._digest_tasks())
-            early = digests[: self._workers - 1]
-            dispatcher.start(self._workers, early)
-            self._walk_all()
-            self._examine_all(dispatcher, digests[len(early) :])
-            dispatcher.close()
+            self._work(examined)
+            self._dispatcher.close()
         finally:
-            dispatcher.stop()
+            self._dispatcher.stop()
+        for left in self._scratch.iterdir():
+            left.unlink()
         self._scratch.rmdir()
-        self._compare_states(before)
-        self._notices(list(scope_notices(self._store)))
+        self._notices(list(changed_since(store, before)))
         self._stage("finished")
         code = COMPLETE if is_complete(store) else INCOMPLETE
-        self._log(custody.SCAN_FINISHED, {"exit code": code, "content digest": content_digest(store)})
-        return ScanSummary(code, self._progress, time.monotonic() - began)
+        digest = content_digest(store)
+        self._log(custody.SCAN_FINISHED, {"exit code": code, "content digest": digest, **self._watch.ended()})
+        return ScanSummary(code, self._progress, self._watch.passed(), self._watch.first_hit)
+
+    def _work(self, examined: WhenExamined) -> None:
+        digests = list(media.digest_tasks(self._store.evidence(), self._request.profile))
+        # Two processors are both needed for the content; where there are more, one can be spared from the start.
+        beside = digests if self._workers > 2 else []
+        for task in beside:
+            self._dispatcher.add(task)
+        self._walk_all()
+        self._read_all()
+        self._notices(list(scope_notices(self._store)))
+        for task in digests if not beside else []:
+            self._dispatcher.add(task)
+        self._exchange(_nothing, 0)
+        if not self._dispatcher.idle:
+            self._stage("reporting")
+            examined(self._store)
+            self._stage("verifying media (the report of all else is written)")
+            self._drain(_nothing)
 
     # -- opening and walking ---------------------------------------------------------------------------------------
 
@@ -160,18 +174,6 @@ class _Scan:
                 self._opened[number] = evidence
         return {r.id: (Path(r.path), tuple(Path(f) for f in r.files)) for r in self._store.evidence()}
 
-    def _check_unchanged(self) -> None:
-        """See that evidence which the case knows already is still what it was.
-
-        Raises:
-            EvidenceError: size or modification time of a file is another.
-        """
-        for row in self._store.evidence():
-            logged = self._store.custody.opened_states(row.path)
-            if Path(row.path) in self._asked and logged is not None and file_states(map(Path, row.files)) != logged:
-                message = "size or modification time is not that with which this case was begun"
-                raise EvidenceError(f"{row.path}: {message}")
-
     def _add(self, evidence: Evidence, path: Path) -> int:
         store = self._store
         number = store.begin_evidence(
@@ -183,9 +185,13 @@ class _Scan:
         return number
 
     def _walk_all(self) -> None:
+        def exchange(seconds: float) -> list[Answer]:
+            return self._exchange(self._feed.take, seconds)
+
+        walking = Walking(self._store, self._scratch, self._dispatcher, self._feed, exchange, self._found)
         for number, evidence in self._opened.items():
             self._stage(f"walking {evidence.label}")
-            self._store.drop_walk(number)
+            self._store.begin_walk(number)
             self._store.add_volumes(
                 [
                     VolumeRow(number, v.id, v.type, v.offset, v.size, v.state, v.description,
@@ -195,27 +201,17 @@ class _Scan:
             )  # fmt: skip
             self._notices(list(evidence.notices))
             for file_system in evidence.file_systems().values():
-                self._store.add_entries(number, self._planned(file_system))
+                walking.walk(number, file_system.locator)
             self._store.finish_walk(number)
 
-    def _planned(self, file_system: FileSystem) -> Iterator[PlannedEntry]:
-        doubts: list[Notice] = []
-        for found in file_system.walk():
-            if isinstance(found, Entry):
-                self._progress.entries += 1
-                if not self._progress.entries % 1024:
-                    self._observe(self._progress)
-                yield plan_entry(file_system, found)
-            else:
-                doubts.append(found)
-                if len(doubts) >= NOTICES_AT_ONCE:
-                    self._notices(doubts)
-                    doubts = []
+    def _found(self, entries: int, doubts: list[Notice]) -> None:
+        self._progress.entries += entries
         self._notices(doubts)
+        self._observe(self._progress)
 
     # -- content ---------------------------------------------------------------------------------------------------
 
-    def _make_pool(self, paths: Mapping[int, tuple[Path, tuple[Path, ...]]]) -> Callable[[], Any]:
+    def _worker_maker(self, paths: Mapping[int, tuple[Path, tuple[Path, ...]]]) -> Callable[[], Executor]:
         labels = {row.id: row.label for row in self._store.evidence()}
         request = self._request
         setup = workers.Setup(
@@ -227,86 +223,90 @@ class _Scan:
             request.plugin_folders,
             self._scratch,
             request.step_seconds,
+            request.memory or memory_for(self._workers),
         )
-        return lambda: workers.local_pool(setup, self._workers)
+        return lambda: workers.local_worker(setup)
 
-    def _digest_tasks(self) -> Iterator[DigestTask]:
-        for row in self._store.evidence():
-            algorithms = tuple(row.stored_digests) or (("sha256",) if self._request.profile.digest_raw_media else ())
-            if algorithms and not row.computed_digests and row.type != "folder":
-                yield DigestTask(row.id, algorithms)
-
-    def _beside(self, stored: StoredEntry) -> tuple[tuple[str, StoredEntry], ...]:
-        path = stored.entry.path
-        folder, _, name = path.rpartition("/")
-        found = []
-        for matches, patterns in self._companions:
-            if matches is not None and not matches(path):
-                continue
-            for wanted in dict.fromkeys(pattern.replace("{name}", name) for pattern in patterns):
-                rows = self._store.find(stored.evidence, stored.volume, f"{folder}/{wanted}")
-                # A live companion before a deleted one of the same name.
-                found += [(wanted, row) for row in sorted(rows, key=lambda row: (row.entry.flags & 1, row.id))[:1]]
-        return tuple(dict(found).items())
-
-    def _examine_all(self, dispatcher: Dispatcher, digests: Iterable[DigestTask]) -> None:
+    def _read_all(self) -> None:
         self._stage("reading")
-        self._progress.files_total, self._progress.bytes_total = self._store.pending_totals()
-        waiting: list[FileResult] = []
-        written = time.monotonic()
-        items = (WorkItem(stored, self._beside(stored)) for stored in self._store.pending())
-        for answer in dispatcher.run(chain(batches(items), digests)):
-            if isinstance(answer, Digested):
-                self._judge_media(answer.evidence, answer.digest)
-                continue
-            waiting += answer.results
-            self._count(answer)
-            if len(waiting) >= WRITE_EVERY_FILES or time.monotonic() - written > WRITE_EVERY_SECONDS:
-                self._store.add_results(waiting)
-                waiting, written = [], time.monotonic()
-            self._observe(self._progress)
-        self._store.add_results(waiting)
+        self._write()
+        files, size = self._store.pending_totals()
+        self._progress.files_total = self._progress.files + files
+        self._progress.bytes_total = self._progress.bytes + size
+        # What was given out during the walk is not given out again; its results come with the others.
+        tasks = batches(self._items(frozenset(self._feed.flying)))
+        self._drain(lambda: next(tasks, None))
+        self._write()
 
-    def _count(self, answer: Examined) -> None:
-        progress = self._progress
-        for result in answer.results:
+    def _items(self, flying: frozenset[int]) -> Iterator[WorkItem]:
+        for row in self._store.pending_rows():
+            if row[0] not in flying:
+                yield WorkItem(row, self._companions.beside(self._store, row))
+
+    def _drain(self, take: Take) -> None:
+        """Exchange until nothing is left; a media digest that goes on beside does not hold up the rest."""
+        while True:
+            self._exchange(take, WATCH_SECONDS)
+            if self._dispatcher.idle or (take is not _nothing and self._dispatcher.only(DigestTask)):
+                return
+
+    def _exchange(self, take: Take, seconds: float) -> list[Answer]:
+        """Let the workers go on; what concerns walks is returned, all else is dealt with."""
+        rest: list[Answer] = []
+        for answer in self._dispatcher.exchange(take, seconds):
+            if isinstance(answer, Examined):
+                self._take_in(answer.results)
+            elif isinstance(answer, Digested):
+                self._judge_media(answer)
+            elif isinstance(answer, Lost) and isinstance(answer.task, DigestTask):
+                self._digest_again(answer.task, answer)
+            else:
+                rest.append(answer)
+        if len(self._waiting) >= WRITE_EVERY_FILES or time.monotonic() - self._written > WRITE_EVERY_SECONDS:
+            self._write()
+        return rest
+
+    def _take_in(self, results: list[FileResult]) -> None:
+        self._waiting += results
+        self._feed.answered([result.entry_id for result in results])
+        progress, exact = self._progress, False
+        for result in results:
             progress.files += 1
             progress.notices += len(result.notices)
             progress.bytes += result.size
             for found in result.found:
                 if isinstance(found.record, Hit):
-                    progress.hits[found.record.grade] = progress.hits.get(found.record.grade, 0) + 1
+                    grade = found.record.grade
+                    progress.hits[grade] = progress.hits.get(grade, 0) + 1
+                    exact = exact or grade is Grade.EXACT
+        if exact:
+            self._watch.hit()
+            self._write()
+        self._observe(progress)
 
-    # -- judging ---------------------------------------------------------------------------------------------------
+    def _write(self) -> None:
+        if self._waiting:
+            self._store.add_results(self._waiting)
+        self._waiting, self._written = [], time.monotonic()
 
-    def _judge_media(self, number: int, digest: MediaDigest | None) -> None:
-        row = next(row for row in self._store.evidence() if row.id == number)
-        place = Locator(row.label)
-        if digest is None:
-            self._notices(
-                [notice(NoticeKind.CRASHED, place, "digesting the media brought a worker down twice", "media")]
-            )
-            return
-        doubts = []
-        for offset, length in digest.unreadable:
-            message = f"{length:,} bytes of the media at offset {offset:,} cannot be read or fail their check value"
-            doubts.append(notice(NoticeKind.DAMAGED, place.at(offset), message, "media"))
-        for name, stored in row.stored_digests.items():
-            computed = digest.digests.get(name)
-            if computed is not None and computed != stored:
-                message = f"the {name.upper()} of the media is {computed}, the image stores {stored}"
-                doubts.append(notice(NoticeKind.DAMAGED, place, message, "media"))
+    # -- media -----------------------------------------------------------------------------------------------------
+
+    def _judge_media(self, answer: Digested) -> None:
+        row = next(row for row in self._store.evidence() if row.id == answer.task.evidence)
         # In this order: were digests stored first, a kill in between would lose the doubts, for nothing is done twice.
-        self._notices(doubts)
-        self._store.set_computed_digests(number, digest.digests)
+        self._notices(media.judge(row, answer.digest))
+        self._store.set_computed_digests(row.id, answer.digest.digests)
 
-    def _compare_states(self, before: Mapping[Path, Mapping[str, list[int]]]) -> None:
-        """Say so loudly if an evidence file is no longer what it was when the scan began."""
-        for row in self._store.evidence():
-            states = before.get(Path(row.path))
-            if states is not None and file_states(map(Path, states)) != states:
-                message = "size or modification time of an evidence file changed while it was being scanned"
-                self._notices([notice(NoticeKind.DAMAGED, Locator(row.label), message, "evidence")])
+    def _digest_again(self, task: DigestTask, lost: Lost) -> None:
+        tries = self._digest_tries.get(task.evidence, 0) + 1
+        self._digest_tries[task.evidence] = tries
+        if tries < _DIGEST_TRIES:
+            self._dispatcher.add(task)
+            return
+        row = next(row for row in self._store.evidence() if row.id == task.evidence)
+        self._notices([media.not_digested(row, lost)])
+
+    # -- keeping books ---------------------------------------------------------------------------------------------
 
     def _log(self, action: str, detail: Any) -> None:
         self._store.custody.append(action, detail, time.time_ns(), self._request.operator)
@@ -317,5 +317,10 @@ class _Scan:
             self._store.add_notices(found)
 
     def _stage(self, name: str) -> None:
+        self._watch.stage(name.partition(" ")[0])
         self._progress.stage = name
         self._observe(self._progress)
+
+
+def _nothing() -> Task | None:
+    return None

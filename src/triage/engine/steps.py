@@ -19,9 +19,8 @@ SLOWEST_BYTES_A_SECOND: Final = 1 << 20
 
 
 class Step(NamedTuple):
-    """A step in progress: the entry, the plugin (or ``read``, ``type``), and its deadline in monotonic seconds."""
+    """A step in progress: entry, plugin (or ``read``, ``type``, ``walk`` …), and deadline in monotonic seconds."""
 
-    pid: int
     entry_id: int
     plugin: str
     deadline: float
@@ -31,8 +30,8 @@ class StepNote:
     """The worker's end: notes what it is about to do."""
 
     def __init__(self, folder: Path, seconds: float = BASE_SECONDS) -> None:
-        self.path = folder / f"worker-{os.getpid()}.step"
-        with self.path.open("wb+") as f:
+        self._path = _place(folder, os.getpid())
+        with self._path.open("wb+") as f:
             f.write(bytes(_LAYOUT.size))
             f.flush()
             self._map = mmap.mmap(f.fileno(), _LAYOUT.size)
@@ -50,20 +49,21 @@ class StepNote:
         _LAYOUT.pack_into(self._map, 0, _IDLE, 0.0, b"")
 
 
-def steps(folder: Path) -> list[Step]:
-    """The steps in progress, or cut off, of all workers that have noted one in ``folder``."""
-    found = []
-    for path in sorted(folder.glob("worker-*.step")):
-        data = path.read_bytes()
-        if len(data) == _LAYOUT.size:
-            entry_id, deadline, plugin = _LAYOUT.unpack(data)
-            if entry_id != _IDLE and plugin.strip(b"\0"):
-                pid = int(path.stem.partition("-")[2])
-                found.append(Step(pid, entry_id, plugin.rstrip(b"\0").decode(errors="replace"), deadline))
-    return found
+def step_of(folder: Path, pid: int) -> Step | None:
+    """The step in progress, or cut off, of the worker with this process id."""
+    path = _place(folder, pid)
+    data = path.read_bytes() if path.exists() else b""
+    if len(data) != _LAYOUT.size:
+        return None
+    entry_id, deadline, plugin = _LAYOUT.unpack(data)
+    name = plugin.rstrip(b"\0").decode(errors="replace")
+    return Step(entry_id, name, deadline) if name and entry_id != _IDLE else None
 
 
-def forget(folder: Path) -> None:
-    """Remove all notes, before workers start anew."""
-    for path in folder.glob("worker-*.step"):
-        path.unlink()
+def forget(folder: Path, pid: int) -> None:
+    """Remove the note of a worker that has ended."""
+    _place(folder, pid).unlink(missing_ok=True)
+
+
+def _place(folder: Path, pid: int) -> Path:
+    return folder / f"worker-{pid}.step"

@@ -79,7 +79,8 @@ class Entry(NamedTuple):
     that of the metadata (`EntryType`). ``address`` is the file system's metadata address: for TSK file systems
     ``inode-attribute type-attribute id`` as ``icat`` takes it, for others what their `FileSystem.open` understands.
     ``extents`` cover ``size`` exactly, in order; `None` says that content must be read through `FileSystem.open`.
-    ``name_times`` are the second set of times that NTFS keeps with the name ($FILE_NAME).
+    ``name_times`` are the second set of times that NTFS keeps with the name ($FILE_NAME). ``container`` is the kind of
+    archive that this is a member of (a key of `triage.times.CLOCKS`), else ``""``.
     """
 
     path: str
@@ -98,6 +99,7 @@ class Entry(NamedTuple):
     link_target: str = ""
     raw_path: bytes = b""
     name_times: EntryTimes | None = None
+    container: str = ""
 
 
 class FileSystem(ABC):
@@ -142,25 +144,32 @@ class ExtentSource(ByteSource):
     def __init__(self, source: ByteSource, extents: Sequence[Extent]) -> None:
         self._source = source
         self._extents = extents
-        ends = list(accumulate((extent.length for extent in extents), initial=0))
-        self._starts = ends[:-1]
-        self.size = ends[-1]
+        if len(extents) == 1:  # as nearly all files have
+            self._starts, self.size = [0], extents[0].length
+        else:
+            *self._starts, self.size = accumulate((extent.length for extent in extents), initial=0)
 
     def read_at(self, offset: int, length: int) -> bytes:
         """See `ByteSource.read_at`."""
-        parts: list[bytes] = []
         end = offset + length
-        for index in range(max(0, bisect_right(self._starts, offset) - 1), len(self._starts)):
-            start, (at, run) = self._starts[index], self._extents[index]
-            if start >= end:
+        starts = self._starts
+        if len(starts) == 1:
+            return self._part(0, offset, end)
+        parts: list[bytes] = []
+        for index in range(max(0, bisect_right(starts, offset) - 1), len(starts)):
+            if starts[index] >= end:
                 break
-            first, last = max(offset, start), min(end, start + run)
-            if first < last:
-                parts.append(bytes(last - first) if at == HOLE else self._run(at, start, first, last))
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+            parts.append(self._part(index, offset, end))
+        return b"".join(parts)
 
-    def _run(self, at: int, start: int, first: int, last: int) -> bytes:
-        """Bytes ``[first, last)`` of the file out of the extent that begins at file offset ``start``."""
+    def _part(self, index: int, first: int, last: int) -> bytes:
+        """What extent ``index`` holds of bytes ``[first, last)`` of the file."""
+        start, (at, run) = self._starts[index], self._extents[index]
+        first, last = max(first, start), min(last, start + run)
+        if first >= last:
+            return b""
+        if at == HOLE:
+            return bytes(last - first)
         try:
             return self._source.read_at(at + first - start, last - first)
         except UnreadableBytes as error:
