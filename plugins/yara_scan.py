@@ -1,9 +1,11 @@
 """YARA rules over the content of every file."""
 
+import ctypes
 import hashlib
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from fnmatch import fnmatchcase, translate
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -16,9 +18,12 @@ from triage.api import File, Grade, Hit, SkipFile, Window, WindowScanner
 SECONDS: Final = 60
 STRINGS_NAMED: Final = 3
 BYTES_SHOWN: Final = 48
-HEAD: Final = 256 << 10
+SCOPES: Final = {"start": 4 << 10, "head": 256 << 10}
+"""Bytes of a file that the rules of a scope look at; rules without one look at all content."""
 NAMES: Final = {"filename": "", "filepath": "", "extension": "", "filetype": ""}
 """External variables that rules may use: name, full path, extension with its dot in lower case, MIME type."""
+NEEDS: Final = ("needs_name", "needs_path", "needs_start", "needs_text", "needs_wide")
+"""What a rule may state that it cannot match without, see ``rules/README.md``."""
 SUFFIXES: Final = frozenset({".yar", ".yara"})
 
 
@@ -54,10 +59,57 @@ class Rules(Protocol):
 
 
 class Reach(NamedTuple):
-    """What the rules of a file are applied to: heads of files or all content, and MIME types (none: all)."""
+    """What the rules of a file agree on: bytes from the start (`None`: all) and MIME types (none: all).
 
-    head_only: bool
+    ``gated`` says whether each of the rules states what it needs.
+    """
+
+    limit: int | None
     types: tuple[str, ...]
+    gated: bool
+
+
+class Gate:
+    """What content must show before rules are run over it: that is far cheaper to see than the rules are to run.
+
+    Made from the ``meta`` of the rules; it admits whatever satisfies any of what they need.
+    """
+
+    def __init__(self, metas: Sequence[Mapping[str, object]]) -> None:
+        needs = {need: sorted({str(meta[need]) for meta in metas if meta.get(need)}) for need in NEEDS}
+        listed = {need: [part.strip() for each in needs[need] for part in each.split(",")] for need in NEEDS}
+        names = _any(map(translate, listed["needs_name"]))
+        parts = _any(map(re.escape, listed["needs_path"]))
+        start = _any(needs["needs_start"]).encode()
+        self._name = re.compile(names, re.IGNORECASE).match if names else _never
+        self._path = re.compile(parts, re.IGNORECASE).search if parts else _never
+        self._start = re.compile(start, re.DOTALL).match if start else _never
+        self._texts = [each.encode() for each in listed["needs_text"]]
+        self._texts += [each.encode("utf-16-le") for each in listed["needs_wide"]]
+
+    def admits(self, window: Window, limit: int | None) -> bool:
+        """Whether a rule behind this gate can match in the first ``limit`` bytes of the window."""
+        file, data = window.file, window.data
+        if self._name(file.name) or self._start(data) or self._path(file.path):
+            return True
+        if not self._texts:
+            return False
+        length = len(data) if limit is None else min(limit, len(data))
+        return any(_contains(data, length, text) for text in self._texts)
+
+
+class Group(NamedTuple):
+    """Rules that are run together, so that content is gone through once for all of them."""
+
+    rules: Rules
+    reach: Reach
+    gate: Gate | None
+
+    def sees(self, window: Window) -> bool:
+        """Whether the rules are run over this window."""
+        if window.offset and self.reach.limit is not None:
+            return False
+        return self.gate is None or self.gate.admits(window, self.reach.limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +124,8 @@ class YaraRules(WindowScanner):
     """Content, names and paths that match a YARA rule.
 
     Does not cover conditions over more than one window (see ``rules/README.md``), rules with ``include``, and what is
-    inside archives. A rule file whose rules all hold ``scope = "head"`` is applied to the first 256 KiB (in a file
-    with other rules, such a rule counts in the first window), and one whose rules all hold the same ``types`` to
-    these types.
+    inside archives. Rules are run over less than everything only where they state their own reach: how far into a
+    file they look, and what a file must show before they can match.
 
     References: https://yara.readthedocs.io
     """
@@ -89,10 +140,9 @@ class YaraRules(WindowScanner):
         for path in self.options.rules:
             sources.update(_user_files(path))
         self._inputs = {name: hashlib.sha256(data).hexdigest() for name, data in sources.items()}
-        self._texts = {name: _text(name, data) for name, data in sources.items()}
-        self._reach = {name: _reach(name, text) for name, text in self._texts.items()}
-        self._compiled: dict[tuple[str, ...], Rules] = {}
-        self._together(tuple(self._texts))  # names that clash show before the scan
+        texts = {name: _text(name, data) for name, data in sources.items()}
+        self._groups = _groups(texts)
+        self._fitting = lru_cache(maxsize=1024)(self._of_type)  # content can state any type
 
     def inputs(self) -> Mapping[str, str]:
         """The rule files with their digests."""
@@ -100,31 +150,20 @@ class YaraRules(WindowScanner):
 
     def scan(self, window: Window) -> Iterator[Hit]:
         """One hit for each rule that matches in this window."""
-        fitting = [name for name, reach in self._reach.items() if _fits(window.file.type, reach.types)]
-        whole = tuple(name for name in fitting if not self._reach[name].head_only)
-        if window.offset:
-            passes = [(whole, window.data)]
-        elif len(window.data) <= HEAD:
-            # YARA's time goes with the bytes, not with the rules: once over all is half of twice.
-            passes = [(tuple(fitting), window.data)]
-        else:
-            heads = tuple(name for name in fitting if self._reach[name].head_only)
-            passes = [(heads, window.data[:HEAD]), (whole, window.data)]
-        matches = [m for names, data in passes if names for m in _matches(self._together(names), window, data)]
+        matches: list[Match] = []
+        for group in self._fitting(window.file.type):
+            if group.sees(window):
+                matches += _matches(group.rules, window, window.data[: group.reach.limit])
         for match in sorted(matches, key=lambda match: (match.namespace, match.rule)):
-            if window.offset == 0 or match.meta.get("scope") != "head":
+            if window.offset == 0 or match.meta.get("scope") not in SCOPES:
                 yield _hit(match, window)
 
-    def _together(self, names: tuple[str, ...]) -> Rules:
-        """The rules of these files as one set, so that content is gone through once for all of them."""
-        if names not in self._compiled:
-            self._compiled[names] = _compiled({name: self._texts[name] for name in names})
-        return self._compiled[names]
-
-
-@lru_cache(maxsize=4096)
-def _fits(mime: str, patterns: tuple[str, ...]) -> bool:
-    return not patterns or any(fnmatchcase(mime, pattern) for pattern in patterns)
+    def _of_type(self, mime: str) -> Sequence[Group]:
+        return [
+            group
+            for group in self._groups
+            if not group.reach.types or any(fnmatchcase(mime, each) for each in group.reach.types)
+        ]
 
 
 def _matches(rules: Rules, window: Window, data: bytes) -> list[Match]:
@@ -162,16 +201,76 @@ def _compiled(sources: Mapping[str, str]) -> Rules:
     return rules
 
 
-def _reach(name: str, text: str) -> Reach:
-    """What all rules of a file agree to look at: searching for their strings in anything else would be waste."""
+def _groups(texts: Mapping[str, str]) -> list[Group]:
+    """The rule files, those together that have the same reach."""
+    metas = {name: _metas(name, text) for name, text in texts.items()}
+    members: dict[Reach, list[str]] = {}
+    for name in texts:
+        members.setdefault(_reach(metas[name]), []).append(name)
+    return [
+        Group(
+            _compiled({name: texts[name] for name in names}),
+            reach,
+            Gate([meta for name in names for meta in metas[name]]) if reach.gated else None,
+        )
+        for reach, names in members.items()
+    ]
+
+
+def _metas(name: str, text: str) -> list[Mapping[str, object]]:
+    """The ``meta`` of each rule of a file."""
     try:
         rules = yara.compile(source=text, externals=NAMES, includes=False)
     except yara.SyntaxError as error:
         raise ValueError(f"the YARA rules in {name} do not compile: {error}") from error
-    metas = [rule.meta for rule in rules]
+    metas: list[Mapping[str, object]] = [rule.meta for rule in rules]
+    for meta in metas:
+        try:
+            re.compile(str(meta.get("needs_start", "")).encode())
+        except re.error as error:
+            raise ValueError(f"needs_start = {meta['needs_start']!r} in {name} is not understood: {error}") from error
+    return metas
+
+
+def _reach(metas: Sequence[Mapping[str, object]]) -> Reach:
+    """The widest of what the rules of a file state: they are run together or not at all."""
+    scopes = [SCOPES.get(str(meta.get("scope"))) for meta in metas]
+    limits = [limit for limit in scopes if limit is not None]
     stated = {str(meta.get("types", "")) for meta in metas}
-    types = stated.pop().replace(",", " ").split() if len(stated) == 1 else []
-    return Reach(all(meta.get("scope") == "head" for meta in metas), tuple(types))
+    return Reach(
+        max(limits, default=None) if len(limits) == len(scopes) else None,
+        tuple(stated.pop().replace(",", " ").split()) if len(stated) == 1 else (),
+        all(any(meta.get(need) for need in NEEDS) for meta in metas),
+    )
+
+
+def _any(patterns: Iterable[str]) -> str:
+    return "|".join(f"(?:{each})" for each in patterns)
+
+
+def _never(*_: object) -> None:
+    return None
+
+
+def _contains(data: bytes, length: int, text: bytes) -> bool:
+    """Whether ``text`` is in the first ``length`` bytes of ``data``."""
+    if _memmem is None:
+        return data.find(text, 0, length) >= 0
+    return _memmem(data, length, text, len(text)) is not None
+
+
+def _libc_memmem() -> Callable[[bytes, int, bytes, int], int | None] | None:
+    """The search of the C library, or `None` if it has none: glibc's is about twice as fast as that of `bytes`."""
+    try:
+        function = ctypes.CDLL(None).memmem
+    except (OSError, TypeError, AttributeError):
+        return None
+    function.restype = ctypes.c_void_p
+    function.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t]
+    return function
+
+
+_memmem: Final = _libc_memmem()
 
 
 def _bundled() -> dict[str, bytes]:

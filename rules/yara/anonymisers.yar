@@ -7,7 +7,8 @@ rule tor_state : anonymisers
         description = "state of a Tor program, with the time when it was last written"
         author = "forensic-triage"
         reference = "https://gitlab.torproject.org/tpo/core/tor/-/blob/main/src/app/config/statefile.c"
-        scope = "head"
+        scope = "start"
+        needs_start = "# Tor state file last generated on "
         example = "state"
     strings:
         $line = "# Tor state file last generated on "
@@ -21,26 +22,11 @@ rule tor_onion_service_key : anonymisers
         description = "private key of a Tor onion service"
         author = "forensic-triage"
         reference = "https://spec.torproject.org/rend-spec"
-        scope = "head"
+        scope = "start"
+        needs_start = "== ed25519v1-secret: type0 =="
         example = "hs_ed25519_secret_key"
     strings:
         $line = "== ed25519v1-secret: type0 =="
     condition:
         $line at 0
-}
-
-rule wireguard_profile : anonymisers
-{
-    meta:
-        description = "WireGuard profile"
-        author = "forensic-triage"
-        reference = "https://www.wireguard.com"
-        scope = "head"
-        example = "wg0.conf"
-    strings:
-        $interface = "[Interface]"
-        $key = /(^|\n)[ \t]*PrivateKey[ \t]*=[ \t]*[A-Za-z0-9+\/]{43}=/
-        $peer = "[Peer]"
-    condition:
-        all of them
 }

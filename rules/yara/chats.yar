@@ -7,7 +7,8 @@ rule whatsapp_encrypted_backup : chats
         description = "WhatsApp encrypted backup"
         author = "forensic-triage"
         reference = "format observation"
-        scope = "head"
+        scope = "start"
+        needs_name = "*.crypt*"
         example = "msgstore.db.crypt15"
     condition:
         filename matches /\.crypt(5|7|8|12|14|15)$/ and filename matches /^(msgstore|wa|axolotl|backup_settings|chatsettingsbackup|stickers|wallpapers|commerce|smb)/
@@ -19,7 +20,8 @@ rule telegram_desktop : chats
         description = "Telegram Desktop store"
         author = "forensic-triage"
         reference = "https://github.com/telegramdesktop/tdesktop/blob/dev/Telegram/SourceFiles/storage/details/storage_file_utilities.cpp"
-        scope = "head"
+        scope = "start"
+        needs_start = "TDF\\$"
         example = "key_datas"
     strings:
         $magic = "TDF$"
@@ -33,7 +35,8 @@ rule telegram_messages_ios : chats
         description = "Telegram database of an iPhone or Mac"
         author = "forensic-triage"
         reference = "format observation"
-        scope = "head"
+        scope = "start"
+        needs_name = "db_sqlite"
         example = "db_sqlite"
     condition:
         filename iequals "db_sqlite" and filepath icontains "/postbox/db/"
@@ -45,7 +48,8 @@ rule signal_desktop : chats
         description = "Signal Desktop message database (encrypted)"
         author = "forensic-triage"
         reference = "https://github.com/signalapp/Signal-Desktop"
-        scope = "head"
+        scope = "start"
+        needs_name = "db.sqlite"
         example = "db.sqlite"
     condition:
         filename iequals "db.sqlite" and filepath icontains "/Signal/sql/"
@@ -57,7 +61,8 @@ rule signal_messages : chats
         description = "Signal message database of an Android device (encrypted)"
         author = "forensic-triage"
         reference = "https://github.com/signalapp/Signal-Android"
-        scope = "head"
+        scope = "start"
+        needs_name = "signal.db"
         example = "signal.db"
     condition:
         filename iequals "signal.db" and filepath contains "/org.thoughtcrime.securesms/"
@@ -69,7 +74,8 @@ rule signal_backup : chats
         description = "Signal backup file of an Android device"
         author = "forensic-triage"
         reference = "https://support.signal.org/hc/articles/360007059752"
-        scope = "head"
+        scope = "start"
+        needs_name = "signal-*.backup"
         example = "signal-2024-01-02-03-04-05.backup"
     condition:
         filename matches /^signal-[0-9]{4}-[0-9]{2}-[0-9]{2}-[0-9]{2}-[0-9]{2}-[0-9]{2}\.backup$/
@@ -81,7 +87,8 @@ rule kik_messages : chats
         description = "Kik message database of an Android device"
         author = "forensic-triage"
         reference = "format observation"
-        scope = "head"
+        scope = "start"
+        needs_name = "*kikDatabase.db"
         example = "kikDatabase.db"
     condition:
         filename iendswith "kikDatabase.db" and uint32be(0) == 0x53514C69
@@ -93,7 +100,8 @@ rule viber_messages : chats
         description = "Viber message database"
         author = "forensic-triage"
         reference = "format observation"
-        scope = "head"
+        scope = "start"
+        needs_name = "viber_messages, viber.db"
         example = "viber_messages"
     condition:
         (filename iequals "viber_messages" or (filename iequals "viber.db" and filepath icontains "viberpc")) and uint32be(0) == 0x53514C69
@@ -105,7 +113,8 @@ rule discord_store : chats
         description = "Discord desktop store"
         author = "forensic-triage"
         reference = "format observation"
-        scope = "head"
+        scope = "start"
+        needs_path = "/Local Storage/leveldb/"
         example = "000005.ldb"
     condition:
         filepath icontains "/discord" and filepath icontains "/Local Storage/leveldb/" and (extension == ".ldb" or extension == ".log")
@@ -117,7 +126,8 @@ rule messenger_messages : chats
         description = "Facebook Messenger message database"
         author = "forensic-triage"
         reference = "format observation"
-        scope = "head"
+        scope = "start"
+        needs_name = "threads_db2, msys_database_*, lightspeed-*"
         example = "threads_db2"
     condition:
         (filename iequals "threads_db2" or filename matches /^(msys_database_|lightspeed-)[0-9a-zA-Z]+(\.db)?$/) and uint32be(0) == 0x53514C69
@@ -129,7 +139,8 @@ rule snapchat_messages : chats
         description = "Snapchat message database"
         author = "forensic-triage"
         reference = "format observation"
-        scope = "head"
+        scope = "start"
+        needs_name = "arroyo.db"
         example = "arroyo.db"
     condition:
         filename iequals "arroyo.db" and uint32be(0) == 0x53514C69
@@ -141,7 +152,8 @@ rule instagram_messages : chats
         description = "Instagram message database of an Android device"
         author = "forensic-triage"
         reference = "format observation"
-        scope = "head"
+        scope = "start"
+        needs_name = "direct.db"
         example = "direct.db"
     condition:
         filename iequals "direct.db" and filepath contains "/com.instagram.android/" and uint32be(0) == 0x53514C69
@@ -153,7 +165,8 @@ rule tiktok_messages : chats
         description = "TikTok message database"
         author = "forensic-triage"
         reference = "format observation"
-        scope = "head"
+        scope = "start"
+        needs_name = "*_im.db"
         example = "7000000000000000001_im.db"
     condition:
         filename matches /^(encrypted_)?[0-9]{8,}_im\.db$/ and uint32be(0) == 0x53514C69
@@ -165,7 +178,8 @@ rule wechat_messages : chats
         description = "WeChat message database (encrypted)"
         author = "forensic-triage"
         reference = "format observation"
-        scope = "head"
+        scope = "start"
+        needs_name = "EnMicroMsg.db"
         example = "EnMicroMsg.db"
     condition:
         filename iequals "EnMicroMsg.db"
@@ -177,7 +191,8 @@ rule line_messages : chats
         description = "LINE message database of an Android device"
         author = "forensic-triage"
         reference = "format observation"
-        scope = "head"
+        scope = "start"
+        needs_name = "naver_line"
         example = "naver_line"
     condition:
         filename iequals "naver_line" and uint32be(0) == 0x53514C69
@@ -189,7 +204,8 @@ rule imo_messages : chats
         description = "imo message database of an Android device"
         author = "forensic-triage"
         reference = "format observation"
-        scope = "head"
+        scope = "start"
+        needs_name = "imofriends.db"
         example = "imofriends.db"
     condition:
         filename iequals "imofriends.db" and uint32be(0) == 0x53514C69
@@ -201,7 +217,8 @@ rule wickr_messages : chats
         description = "Wickr database (encrypted)"
         author = "forensic-triage"
         reference = "format observation"
-        scope = "head"
+        scope = "start"
+        needs_name = "wickr_db, wickr_db.sqlite"
         example = "wickr_db"
     condition:
         filename iequals "wickr_db" or filename iequals "wickr_db.sqlite"
@@ -213,7 +230,8 @@ rule threema_messages : chats
         description = "Threema database of an Android device (encrypted)"
         author = "forensic-triage"
         reference = "https://github.com/threema-ch/threema-android"
-        scope = "head"
+        scope = "start"
+        needs_name = "threema*.db"
         example = "threema4.db"
     condition:
         filename matches /^threema[45]?\.db$/

@@ -7,7 +7,8 @@ rule dropbox_state : cloud
         description = "Dropbox client state"
         author = "forensic-triage"
         reference = "format observation"
-        scope = "head"
+        scope = "start"
+        needs_name = "filecache.dbx, config.dbx, aggregation.dbx"
         example = "filecache.dbx"
     condition:
         (filename iequals "filecache.dbx" or filename iequals "config.dbx" or filename iequals "aggregation.dbx") and filepath icontains "/dropbox/"
@@ -19,7 +20,8 @@ rule onedrive_state : cloud
         description = "OneDrive client database of files"
         author = "forensic-triage"
         reference = "format observation"
-        scope = "head"
+        scope = "start"
+        needs_name = "SyncEngineDatabase.db"
         example = "SyncEngineDatabase.db"
     condition:
         filename iequals "SyncEngineDatabase.db" and uint32be(0) == 0x53514C69
@@ -31,7 +33,8 @@ rule google_drive_state : cloud
         description = "Google Drive for desktop database of files"
         author = "forensic-triage"
         reference = "format observation"
-        scope = "head"
+        scope = "start"
+        needs_name = "metadata_sqlite_db"
         example = "metadata_sqlite_db"
     condition:
         filename iequals "metadata_sqlite_db" and uint32be(0) == 0x53514C69
@@ -43,7 +46,8 @@ rule google_backup_and_sync_state : cloud
         description = "Google Backup and Sync database"
         author = "forensic-triage"
         reference = "format observation"
-        scope = "head"
+        scope = "start"
+        needs_name = "sync_config.db, snapshot.db"
         example = "sync_config.db"
     condition:
         (filename iequals "sync_config.db" or filename iequals "snapshot.db") and filepath icontains "/Google/Drive/" and uint32be(0) == 0x53514C69
@@ -55,7 +59,8 @@ rule mega_state : cloud
         description = "MEGA client state"
         author = "forensic-triage"
         reference = "https://github.com/meganz/sdk"
-        scope = "head"
+        scope = "start"
+        needs_name = "megaclient_statecache*"
         example = "megaclient_statecache13_a.db"
     condition:
         filename istartswith "megaclient_statecache" and uint32be(0) == 0x53514C69
@@ -67,7 +72,8 @@ rule pcloud_state : cloud
         description = "pCloud client database"
         author = "forensic-triage"
         reference = "format observation"
-        scope = "head"
+        scope = "start"
+        needs_name = "data.db"
         example = "data.db"
     condition:
         filename iequals "data.db" and filepath icontains "/pcloud/" and uint32be(0) == 0x53514C69
@@ -79,7 +85,8 @@ rule icloud_drive_state : cloud
         description = "iCloud Drive client database"
         author = "forensic-triage"
         reference = "format observation"
-        scope = "head"
+        scope = "start"
+        needs_name = "client.db"
         example = "client.db"
     condition:
         filename iequals "client.db" and filepath icontains "/CloudDocs/session/db/" and uint32be(0) == 0x53514C69

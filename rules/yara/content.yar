@@ -1,4 +1,4 @@
-// Rules that need more than the first 256 KiB of a file; all other bundled files hold scope = "head" only.
+// Rules that need more than the first 256 KiB of a file; what a rule states it needs spares most files the search.
 // How rules are written and tested: rules/README.md
 
 rule ed2k_link : p2p
@@ -7,6 +7,7 @@ rule ed2k_link : p2p
         description = "link to a file in the eDonkey network"
         author = "forensic-triage"
         reference = "https://en.wikipedia.org/wiki/Ed2k_URI_scheme"
+        needs_text = "ed2k://|file|"
         example = "links.txt"
     strings:
         $link = /ed2k:\/\/\|file\|[^|\r\n]{1,255}\|[0-9]{1,14}\|[0-9a-fA-F]{32}\|/
@@ -20,6 +21,7 @@ rule sevenzip_encrypted_names : encryption
         description = "7z archive whose list of names is encrypted (archives of up to one window)"
         author = "forensic-triage"
         reference = "https://github.com/ip7z/7zip/blob/main/DOC/7zFormat.txt"
+        needs_start = "7z\\xbc\\xaf\\x27\\x1c"
         example = "a.7z"
     strings:
         $magic = { 37 7A BC AF 27 1C }
@@ -34,6 +36,7 @@ rule tor_onion_address : anonymisers
         description = "address of a Tor onion service (version 3)"
         author = "forensic-triage"
         reference = "https://spec.torproject.org/rend-spec/encoding-onion-addresses.html"
+        needs_text = "d.onion"
         example = "links.txt"
     strings:
         $address = /[a-z2-7]{55}d\.onion/ fullword
@@ -47,6 +50,7 @@ rule sdelete_licence_accepted : wiping
         description = "registry hive of a user who accepted the licence of SDelete"
         author = "forensic-triage"
         reference = "https://learn.microsoft.com/sysinternals/downloads/sdelete"
+        needs_start = "regf"
         example = "NTUSER.DAT"
     strings:
         $key = { 07 00 00 00 53 44 65 6C 65 74 65 }
@@ -61,6 +65,7 @@ rule dban_disc : wiping
         description = "image of the DBAN wiping disc"
         author = "forensic-triage"
         reference = "https://dban.org"
+        needs_start = ".{32769}CD001"
         example = "dban.iso"
     strings:
         $iso = "CD001"

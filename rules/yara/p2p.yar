@@ -7,7 +7,8 @@ rule emule_known_files : p2p
         description = "eMule or aMule list of files that were shared or downloaded"
         author = "forensic-triage"
         reference = "https://github.com/irwir/eMule/blob/master/srchybrid/Opcodes.h"
-        scope = "head"
+        scope = "start"
+        needs_name = "known.met"
         example = "known.met"
     condition:
         filename iequals "known.met" and (uint8(0) == 0x0E or uint8(0) == 0x0F)
@@ -19,7 +20,8 @@ rule emule_known_parts : p2p
         description = "eMule list of part hashes of known files"
         author = "forensic-triage"
         reference = "https://github.com/irwir/eMule/blob/master/srchybrid/Opcodes.h"
-        scope = "head"
+        scope = "start"
+        needs_name = "known2_64.met"
         example = "known2_64.met"
     condition:
         filename iequals "known2_64.met" and uint8(0) == 0x02
@@ -31,7 +33,8 @@ rule emule_unfinished_download : p2p
         description = "eMule or aMule description of an unfinished download"
         author = "forensic-triage"
         reference = "https://github.com/irwir/eMule/blob/master/srchybrid/Opcodes.h"
-        scope = "head"
+        scope = "start"
+        needs_name = "*.part.met"
         example = "001.part.met"
     condition:
         filename iendswith ".part.met" and uint8(0) >= 0xE0 and uint8(0) <= 0xE2
@@ -43,7 +46,8 @@ rule emule_servers : p2p
         description = "eMule or aMule server list"
         author = "forensic-triage"
         reference = "https://github.com/irwir/eMule/blob/master/srchybrid/Opcodes.h"
-        scope = "head"
+        scope = "start"
+        needs_name = "server.met"
         example = "server.met"
     condition:
         filename iequals "server.met" and (uint8(0) == 0x0E or uint8(0) == 0xE0)
@@ -55,7 +59,8 @@ rule emule_searches : p2p
         description = "eMule list of search words that were typed"
         author = "forensic-triage"
         reference = "format observation"
-        scope = "head"
+        scope = "start"
+        needs_name = "AC_SearchStrings.dat"
         example = "AC_SearchStrings.dat"
     condition:
         filename iequals "AC_SearchStrings.dat" and uint16(0) == 0xFEFF
@@ -67,7 +72,8 @@ rule ares_shared_files : p2p
         description = "Ares Galaxy database of shared or downloaded files"
         author = "forensic-triage"
         reference = "format observation"
-        scope = "head"
+        scope = "start"
+        needs_start = "__ARESDB1\\."
         example = "ShareH.dat"
     strings:
         $header = "__ARESDB1."
@@ -81,7 +87,8 @@ rule ares_unfinished_download : p2p
         description = "Ares Galaxy unfinished download, by its name"
         author = "forensic-triage"
         reference = "format observation"
-        scope = "head"
+        scope = "start"
+        needs_name = "___ARESTRA___*"
         example = "___ARESTRA___holiday.avi"
     condition:
         filename istartswith "___ARESTRA___"
@@ -93,7 +100,8 @@ rule shareaza_library : p2p
         description = "Shareaza library of shared files"
         author = "forensic-triage"
         reference = "format observation"
-        scope = "head"
+        scope = "start"
+        needs_name = "Library?.dat"
         example = "Library1.dat"
     condition:
         filename matches /^Library[12]\.dat$/i and filepath icontains "/Shareaza/"
@@ -105,7 +113,8 @@ rule shareaza_unfinished_download : p2p
         description = "Shareaza description of an unfinished download"
         author = "forensic-triage"
         reference = "format observation"
-        scope = "head"
+        scope = "start"
+        needs_name = "*.sd"
         example = "film.sd"
     condition:
         uint32be(0) & 0xFFFFFF00 == 0x53444C00 and filename iendswith ".sd"
@@ -117,56 +126,13 @@ rule utorrent_downloads : p2p
         description = "uTorrent or BitTorrent list of downloads"
         author = "forensic-triage"
         reference = "format observation"
-        scope = "head"
+        scope = "start"
+        needs_start = "d.{0,63}10:\\.fileguard40:"
         example = "resume.dat"
     strings:
         $guard = "10:.fileguard40:"
     condition:
         uint8(0) == 0x64 and $guard in (0 .. 64)
-}
-
-rule bittorrent_metainfo : p2p
-{
-    meta:
-        description = "BitTorrent file that describes a download"
-        author = "forensic-triage"
-        reference = "https://www.bittorrent.org/beps/bep_0003.html"
-        scope = "head"
-        example = "film.torrent"
-    strings:
-        $length = "12:piece lengthi"
-        $pieces = /6:pieces[0-9]{2,9}:/
-    condition:
-        uint8(0) == 0x64 and all of them
-}
-
-rule libtorrent_resume : p2p
-{
-    meta:
-        description = "libtorrent (qBittorrent, Deluge) state of a download"
-        author = "forensic-triage"
-        reference = "https://www.libtorrent.org/manual-ref.html"
-        scope = "head"
-        example = "a.fastresume"
-    strings:
-        $format = "11:file-format22:libtorrent resume file"
-    condition:
-        uint8(0) == 0x64 and $format
-}
-
-rule transmission_resume : p2p
-{
-    meta:
-        description = "Transmission state of a download"
-        author = "forensic-triage"
-        reference = "https://github.com/transmission/transmission/blob/main/libtransmission/resume.cc"
-        scope = "head"
-        example = "film.resume"
-    strings:
-        $a = "13:activity-datei"
-        $b = "10:added-datei"
-    condition:
-        uint8(0) == 0x64 and all of them
 }
 
 rule vuze_settings : p2p
@@ -175,23 +141,9 @@ rule vuze_settings : p2p
         description = "Vuze (Azureus) settings"
         author = "forensic-triage"
         reference = "format observation"
-        scope = "head"
+        scope = "start"
+        needs_name = "azureus.config"
         example = "azureus.config"
     condition:
         filename iequals "azureus.config" and uint8(0) == 0x64
-}
-
-rule dcplusplus_settings : p2p
-{
-    meta:
-        description = "DC++ settings"
-        author = "forensic-triage"
-        reference = "https://dcplusplus.sourceforge.io"
-        scope = "head"
-        example = "DCPlusPlus.xml"
-    strings:
-        $root = "<DCPlusPlus>"
-        $settings = "<Settings>"
-    condition:
-        all of them and ($root in (0 .. 256))
 }

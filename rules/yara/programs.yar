@@ -8,6 +8,7 @@ rule veracrypt_program : encryption
         author = "forensic-triage"
         reference = "https://github.com/veracrypt/VeraCrypt/blob/master/src/Common/Apidrvr.h"
         types = "application/vnd.microsoft.portable-executable, application/x-dosexec, application/octet-stream"
+        needs_start = "MZ"
         example = "veracrypt.sys"
     strings:
         $device = "\\Device\\VeraCrypt" wide
@@ -22,6 +23,7 @@ rule truecrypt_program : encryption
         author = "forensic-triage"
         reference = "format observation"
         types = "application/vnd.microsoft.portable-executable, application/x-dosexec, application/octet-stream"
+        needs_start = "MZ"
         example = "truecrypt.sys"
     strings:
         $device = "\\Device\\TrueCrypt" wide
@@ -36,6 +38,7 @@ rule ccleaner_program : wiping
         author = "forensic-triage"
         reference = "https://www.ccleaner.com"
         types = "application/vnd.microsoft.portable-executable, application/x-dosexec, application/octet-stream"
+        needs_start = "MZ"
         example = "CCleaner64.exe"
     strings:
         $key = "Software\\Piriform\\CCleaner" ascii wide nocase
@@ -50,6 +53,7 @@ rule sdelete_program : wiping
         author = "forensic-triage"
         reference = "https://learn.microsoft.com/sysinternals/downloads/sdelete"
         types = "application/vnd.microsoft.portable-executable, application/x-dosexec, application/octet-stream"
+        needs_start = "MZ"
         example = "sdelete64.exe"
     strings:
         $banner = "SDelete is set for" ascii wide

@@ -9,6 +9,7 @@ rule tor_browser_settings : anonymisers
         reference = "https://support.torproject.org/tbb/tbb-editing-torrc/"
         scope = "head"
         types = "text/*, application/json, application/xml, application/javascript, application/octet-stream"
+        needs_name = "torrc, torrc-defaults"
         example = "torrc"
     strings:
         $folder = "TorBrowser"
@@ -24,6 +25,7 @@ rule tor_browser_profile : anonymisers
         reference = "https://gitlab.torproject.org/tpo/applications/tor-browser"
         scope = "head"
         types = "text/*, application/json, application/xml, application/javascript, application/octet-stream"
+        needs_name = "prefs.js"
         example = "prefs.js"
     strings:
         $a = "user_pref(\"extensions.torbutton."
@@ -41,6 +43,7 @@ rule tails_persistence : anonymisers
         reference = "https://tails.net/doc/persistent_storage/"
         scope = "head"
         types = "text/*, application/json, application/xml, application/javascript, application/octet-stream"
+        needs_name = "persistence.conf"
         example = "persistence.conf"
     strings:
         $home = "/home/amnesia"
@@ -56,6 +59,7 @@ rule i2p_router_settings : anonymisers
         reference = "https://geti2p.net/spec/configuration"
         scope = "head"
         types = "text/*, application/json, application/xml, application/javascript, application/octet-stream"
+        needs_name = "router.config"
         example = "router.config"
     strings:
         $port = /(^|\n)i2np\.udp\.(internalPort|port)=/
@@ -71,6 +75,7 @@ rule openvpn_profile : anonymisers
         reference = "https://openvpn.net/community-resources/reference-manual-for-openvpn-2-6/"
         scope = "head"
         types = "text/*, application/json, application/xml, application/javascript, application/octet-stream"
+        needs_name = "*.ovpn"
         example = "home.ovpn"
     strings:
         $remote = /(^|\n)[ \t]*remote [^\r\n]{3}/
@@ -86,6 +91,7 @@ rule android_tor_apps : anonymisers installed_app
         reference = "https://play.google.com/store/apps/details?id=org.torproject.android"
         scope = "head"
         types = "text/*, application/json, application/xml, application/javascript, application/octet-stream"
+        needs_name = "packages*.list, packages*.xml"
         example = "packages.list"
     strings:
         $p1 = "org.torproject.android" fullword
@@ -102,6 +108,7 @@ rule android_psiphon : anonymisers installed_app
         reference = "https://play.google.com/store/apps/details?id=com.psiphon3"
         scope = "head"
         types = "text/*, application/json, application/xml, application/javascript, application/octet-stream"
+        needs_name = "packages*.list, packages*.xml"
         example = "packages.list"
     strings:
         $p1 = "com.psiphon3" fullword
@@ -118,6 +125,7 @@ rule android_vpn_apps : anonymisers installed_app
         reference = "https://play.google.com/store/apps/details?id=com.nordvpn.android"
         scope = "head"
         types = "text/*, application/json, application/xml, application/javascript, application/octet-stream"
+        needs_name = "packages*.list, packages*.xml"
         example = "packages.list"
     strings:
         $p1 = "com.nordvpn.android" fullword
@@ -140,6 +148,7 @@ rule dropbox_account : cloud
         reference = "https://help.dropbox.com/installs/locate-dropbox-folder"
         scope = "head"
         types = "text/*, application/json, application/xml, application/javascript, application/octet-stream"
+        needs_name = "info.json"
         example = "info.json"
     strings:
         $path = "\"path\":"
@@ -156,6 +165,7 @@ rule nextcloud_settings : cloud
         reference = "https://docs.nextcloud.com/desktop/latest/conffile.html"
         scope = "head"
         types = "text/*, application/json, application/xml, application/javascript, application/octet-stream"
+        needs_name = "nextcloud.cfg, owncloud.cfg"
         example = "nextcloud.cfg"
     strings:
         $section = "[Accounts]"
@@ -171,6 +181,7 @@ rule cryptomator_vault : encryption
         reference = "https://docs.cryptomator.org/en/latest/security/vault/"
         scope = "head"
         types = "text/*, application/json, application/xml, application/javascript, application/octet-stream"
+        needs_name = "masterkey.cryptomator"
         example = "masterkey.cryptomator"
     strings:
         $salt = "\"scryptSalt\""
@@ -186,6 +197,7 @@ rule encfs_folder : encryption
         reference = "https://github.com/vgough/encfs"
         scope = "head"
         types = "text/*, application/json, application/xml, application/javascript, application/octet-stream"
+        needs_name = "*.encfs6.xml"
         example = "a/.encfs6.xml"
     strings:
         $key = "<encodedKeyData>"
@@ -201,6 +213,7 @@ rule emule_settings : p2p
         reference = "https://wiki.amule.org/wiki/Amule.conf_file"
         scope = "head"
         types = "text/*, application/json, application/xml, application/javascript, application/octet-stream"
+        needs_name = "preferences.ini, amule.conf"
         example = "amule.conf"
     strings:
         $section = "[eMule]" ascii wide
@@ -216,6 +229,7 @@ rule transmission_settings : p2p
         reference = "https://github.com/transmission/transmission/blob/main/docs/Editing-Configuration-Files.md"
         scope = "head"
         types = "text/*, application/json, application/xml, application/javascript, application/octet-stream"
+        needs_name = "settings.json"
         example = "settings.json"
     strings:
         $a = "\"peer-port-random-on-start\""
@@ -232,6 +246,7 @@ rule freenet_node : p2p
         reference = "https://www.hyphanet.org/pages/documentation.html"
         scope = "head"
         types = "text/*, application/json, application/xml, application/javascript, application/octet-stream"
+        needs_name = "freenet.ini"
         example = "freenet.ini"
     strings:
         $a = "fproxy.port="
@@ -248,6 +263,7 @@ rule limewire_settings : p2p
         reference = "format observation"
         scope = "head"
         types = "text/*, application/json, application/xml, application/javascript, application/octet-stream"
+        needs_name = "limewire.props, frostwire.props"
         example = "limewire.props"
     strings:
         $a = "LimeWire properties file"
@@ -264,6 +280,7 @@ rule android_keepsafe : vaults installed_app
         reference = "https://play.google.com/store/apps/details?id=com.kii.safe"
         scope = "head"
         types = "text/*, application/json, application/xml, application/javascript, application/octet-stream"
+        needs_name = "packages*.list, packages*.xml"
         example = "packages.list"
     strings:
         $p1 = "com.kii.safe" fullword
@@ -279,6 +296,7 @@ rule android_galleryvault : vaults installed_app
         reference = "https://play.google.com/store/apps/details?id=com.thinkyeah.galleryvault"
         scope = "head"
         types = "text/*, application/json, application/xml, application/javascript, application/octet-stream"
+        needs_name = "packages*.list, packages*.xml"
         example = "packages.list"
     strings:
         $p1 = "com.thinkyeah.galleryvault" fullword
@@ -294,6 +312,7 @@ rule android_vaulty : vaults installed_app
         reference = "https://play.google.com/store/apps/details?id=com.theronrogers.vaultyfree"
         scope = "head"
         types = "text/*, application/json, application/xml, application/javascript, application/octet-stream"
+        needs_name = "packages*.list, packages*.xml"
         example = "packages.list"
     strings:
         $p1 = "com.theronrogers.vaultyfree" fullword
@@ -310,6 +329,7 @@ rule android_calculator_vaults : vaults installed_app
         reference = "https://play.google.com/store/apps/details?id=com.hld.anzenbokusucal"
         scope = "head"
         types = "text/*, application/json, application/xml, application/javascript, application/octet-stream"
+        needs_name = "packages*.list, packages*.xml"
         example = "packages.list"
     strings:
         $p1 = "com.hld.anzenbokusucal" fullword
@@ -327,6 +347,7 @@ rule android_sgallery : vaults installed_app
         reference = "https://play.google.com/store/apps/details?id=com.hld.anzenbokusu"
         scope = "head"
         types = "text/*, application/json, application/xml, application/javascript, application/octet-stream"
+        needs_name = "packages*.list, packages*.xml"
         example = "packages.list"
     strings:
         $p1 = "com.hld.anzenbokusu" fullword
@@ -342,6 +363,7 @@ rule android_hide_it_pro : vaults installed_app
         reference = "format observation"
         scope = "head"
         types = "text/*, application/json, application/xml, application/javascript, application/octet-stream"
+        needs_name = "packages*.list, packages*.xml"
         example = "packages.list"
     strings:
         $p1 = "com.smartanuj.hideitpro" fullword
@@ -357,6 +379,7 @@ rule android_applock : vaults installed_app
         reference = "https://play.google.com/store/apps/details?id=com.domobile.applock"
         scope = "head"
         types = "text/*, application/json, application/xml, application/javascript, application/octet-stream"
+        needs_name = "packages*.list, packages*.xml"
         example = "packages.list"
     strings:
         $p1 = "com.domobile.applock" fullword
@@ -373,6 +396,7 @@ rule ccleaner_settings : wiping
         reference = "https://support.ccleaner.com"
         scope = "head"
         types = "text/*, application/json, application/xml, application/javascript, application/octet-stream"
+        needs_name = "ccleaner.ini"
         example = "ccleaner.ini"
     strings:
         $app = /(^|\n)\(App\)[^\r\n=]{3,60}=/
@@ -388,6 +412,7 @@ rule bleachbit_settings : wiping
         reference = "https://docs.bleachbit.org"
         scope = "head"
         types = "text/*, application/json, application/xml, application/javascript, application/octet-stream"
+        needs_name = "bleachbit.ini"
         example = "bleachbit.ini"
     strings:
         $section = "[bleachbit]"
@@ -403,6 +428,7 @@ rule android_wiping_apps : wiping installed_app
         reference = "https://play.google.com/store/apps/details?id=com.projectstar.ishredder.android.standard"
         scope = "head"
         types = "text/*, application/json, application/xml, application/javascript, application/octet-stream"
+        needs_name = "packages*.list, packages*.xml"
         example = "packages.list"
     strings:
         $p1 = "com.projectstar.ishredder.android.standard" fullword

@@ -7,7 +7,8 @@ rule galleryvault_store : vaults
         description = "file in the hidden store of GalleryVault"
         author = "forensic-triage"
         reference = "format observation"
-        scope = "head"
+        scope = "start"
+        needs_path = "/.galleryvault_DoNotDelete_"
         example = "a.jpg"
     condition:
         filepath icontains "/.galleryvault_DoNotDelete_"
@@ -19,7 +20,8 @@ rule keepsafe_store : vaults
         description = "file in the hidden store of Keepsafe"
         author = "forensic-triage"
         reference = "format observation"
-        scope = "head"
+        scope = "start"
+        needs_path = "/.keepsafe/, /.keepsafe2/"
         example = "manifest.json"
     condition:
         filepath contains "/.keepsafe/" or filepath contains "/.keepsafe2/"
@@ -31,7 +33,8 @@ rule anzenbokusu_store : vaults
         description = "file in the hidden store of SGallery and its calculator"
         author = "forensic-triage"
         reference = "format observation"
-        scope = "head"
+        scope = "start"
+        needs_path = "/.privacy_safe/"
         example = "a.jpg"
     condition:
         filepath contains "/.privacy_safe/"
@@ -43,7 +46,8 @@ rule applock_store : vaults
         description = "file in the hidden store of AppLock"
         author = "forensic-triage"
         reference = "format observation"
-        scope = "head"
+        scope = "start"
+        needs_path = "/.MySecurityData/dont_remove/"
         example = "a.jpg"
     condition:
         filepath contains "/.MySecurityData/dont_remove/"
@@ -55,7 +59,8 @@ rule hide_it_pro_store : vaults
         description = "file in the hidden store of Hide It Pro"
         author = "forensic-triage"
         reference = "format observation"
-        scope = "head"
+        scope = "start"
+        needs_path = "/ProgramData/Android/Language/.fr/"
         example = "a.jpg"
     condition:
         filepath contains "/ProgramData/Android/Language/.fr/"

@@ -7,7 +7,8 @@ rule eraser_tasks : wiping
         description = "Eraser list of tasks"
         author = "forensic-triage"
         reference = "https://eraser.heidi.ie"
-        scope = "head"
+        scope = "start"
+        needs_name = "Task List.ers?"
         example = "Task List.ersy"
     condition:
         filename matches /^Task List\.ers[xy]$/i

@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 import yara
-from triage_plugins.yara_scan import NAMES, Options, YaraRules
+from triage_plugins.yara_scan import NAMES, NEEDS, Options, YaraRules
 
 from triage.testing import plugin_file, run_plugin
 
@@ -29,6 +29,14 @@ SOURCES = {name: resources.files("triage_rules.yara").joinpath(name).read_text("
 RULES = {
     m[1]: (file, m[0]) for file, text in SOURCES.items() for m in re.finditer(r"^rule (\w+).*?^\}", text, re.M | re.S)
 }
+SCOPE_OF_FILE = {
+    "content.yar": None,
+    "programs.yar": None,
+    "databases.yar": "head",
+    "head.yar": "head",
+    "settings.yar": "head",
+}
+"""All others hold rules that look at the start of a file only."""
 
 
 @pytest.fixture(scope="module")
@@ -53,13 +61,12 @@ def test_it_is_documented_and_compiles_alone(rule: str) -> None:
     )
     meta = compiled.meta
 
-    assert set(meta) - {"scope", "types"} == {"description", "author", "reference", "example"}
+    assert set(meta) - {"scope", "types", *NEEDS} == {"description", "author", "reference", "example"}
     assert meta["author"] == "forensic-triage"
     assert meta["reference"] == "format observation" or meta["reference"].startswith("https://")
-    assert meta.get("scope", "head") == "head"
     assert len(meta["description"]) > 10
     assert compiled.tags
-    assert (meta.get("scope") == "head") is (file not in ("content.yar", "programs.yar"))
+    assert meta.get("scope") == SCOPE_OF_FILE.get(file, "start")
 
 
 @pytest.mark.parametrize("rule", RULES)

@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -77,6 +77,7 @@ def test_pictures_are_recognised(kind: str, expected: str) -> None:
         (iso_media(b"heic", b"mif1", b"heic"), "image/heic"),
         (iso_media(b"mif1", b"mif1", b"heic"), "image/heic"),
         (iso_media(b"isom", b"mp41"), "video/mp4"),
+        (b"\0\0\x01\0ftypisom" + bytes(300), "video/mp4"),
         (iso_media(b"qt  "), "video/quicktime"),
         (iso_media(b"M4A "), "audio/x-m4a"),
         (iso_media(b"3gp4"), "video/3gpp"),
@@ -150,9 +151,11 @@ def test_a_database_is_recognised(tmp_path: Path) -> None:
 
 def test_empty_and_blank_content_cost_no_library() -> None:
     assert by_table(b"", 0) == "inode/x-empty"
+    assert by_table(bytes(600) + b"\1" + bytes(600), 1201) == ""
     assert by_table(bytes(65_536), 1 << 30) == "application/octet-stream"
 
 
+@settings(deadline=None)  # the first call loads libmagic
 @given(
     st.binary(max_size=600),
     st.sampled_from([b"", b"MZ", b"PK\x03\x04", b"\xff\xfb", b"RIFF", b"\0\0\1\0", b"\xff\xfe", b"BM"]),
@@ -166,6 +169,15 @@ def test_any_bytes_have_a_type(data: bytes, start: bytes) -> None:
 def test_a_character_cut_at_the_end_of_the_head_is_still_text() -> None:
     assert by_table("é".encode() * 20_000, 40_000) == "text/plain"
     assert by_table(b"a" + "é".encode() * 8191 + b"\xc3", 40_000) == "text/plain"
+
+
+@pytest.mark.parametrize("control", sorted(set(range(32)) - set(b"\a\b\t\n\v\f\r\x1b") | {127}))
+def test_one_control_byte_among_the_first_16_kib_is_enough_to_be_no_text(control: int) -> None:
+    words = b"habari " * 3000
+
+    assert by_table(words, len(words)) == "text/plain"
+    assert by_table(words[:16_383] + bytes([control]) + words, 40_000) == ""
+    assert by_table(words[:16_384] + bytes([control]) + words, 40_000) == "text/plain"
 
 
 def test_libmagic_comes_from_the_wheel_and_leaves_the_environment_alone() -> None:

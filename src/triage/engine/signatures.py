@@ -7,8 +7,9 @@ Signatures are from each format's own specification; those of Windows artefacts 
 
 import struct
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeVar
 
+_T = TypeVar("_T")
 ZIP: Final = "application/zip"
 OCTETS: Final = "application/octet-stream"
 _DOCX: Final = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
@@ -83,11 +84,15 @@ _FIXED: Final = (
 
 _LATER: Final = (
     (257, b"ustar", "application/x-tar"),
-    (4, b"\xef\xcd\xab\x89", "application/x-ese-database"),
-    (4, b"SCCA", "application/x-windows-prefetch"),
     (32_769, b"CD001", "application/x-iso9660-image"),
 )
-"""Signatures that do not stand at the start: (offset, bytes, type)."""
+"""Signatures that stand far from the start: (offset, bytes, type)."""
+
+_AT_FOUR: Final = {
+    b"\xef\xcd\xab\x89": "application/x-ese-database",
+    b"SCCA": "application/x-windows-prefetch",
+}
+"""Signatures at offset 4, all of four bytes."""
 
 
 def _riff(head: bytes) -> str:
@@ -213,28 +218,31 @@ def _mpeg_audio(head: bytes) -> str:
     return "audio/mpeg" if head[length : length + 1] == b"\xff" and head[length + 1 : length + 2] == head[1:2] else ""
 
 
-_REFINED: Final[tuple[tuple[int, bytes, Callable[[bytes], str]], ...]] = (
-    (4, b"ftyp", _iso_media),
-    (0, b"PK\x03\x04", _zip),
-    (0, b"RIFF", _riff),
-    (0, b"\x7fELF", _elf),
-    (0, b"MZ", _portable_executable),
-    (0, b"OggS", _ogg),
-    (0, b"\x1a\x45\xdf\xa3", _ebml),
-    (0, b"BZh", _bzip2),
-    (0, b"BM", _bitmap),
-    (0, b"\xca\xfe\xba\xbe", _cafebabe),
-    (0, b"\0\0\x01\0", _icon),
-    (0, b"\xff", _mpeg_audio),
+_REFINED: Final[tuple[tuple[bytes, Callable[[bytes], str]], ...]] = (
+    (b"PK\x03\x04", _zip),
+    (b"RIFF", _riff),
+    (b"\x7fELF", _elf),
+    (b"MZ", _portable_executable),
+    (b"OggS", _ogg),
+    (b"\x1a\x45\xdf\xa3", _ebml),
+    (b"BZh", _bzip2),
+    (b"BM", _bitmap),
+    (b"\xca\xfe\xba\xbe", _cafebabe),
+    (b"\0\0\x01\0", _icon),
+    (b"\xff", _mpeg_audio),
 )
-"""Signatures that need a second look: (offset, bytes, what the type is or ``""``)."""
+"""Signatures at the start that need a second look: bytes, what the type is or ``""``."""
 
 _ATOMS: Final = frozenset({b"moov", b"mdat", b"wide", b"pnot", b"skip", b"free"})
 
-_BY_FIRST_BYTE: Final = {
-    first: tuple((bytes_, kind) for bytes_, kind in _FIXED if bytes_[0] == first)
-    for first in {bytes_[0] for bytes_, _ in _FIXED}
-}
+
+def _by_first_byte(table: tuple[tuple[bytes, _T], ...]) -> dict[int, tuple[tuple[bytes, _T], ...]]:
+    firsts = {signature[0] for signature, _ in table}
+    return {first: tuple(row for row in table if row[0][0] == first) for first in firsts}
+
+
+_FIXED_BY_FIRST_BYTE: Final = _by_first_byte(_FIXED)
+_REFINED_BY_FIRST_BYTE: Final = _by_first_byte(_REFINED)
 
 
 def by_signature(head: bytes) -> str:
@@ -245,18 +253,25 @@ def by_signature(head: bytes) -> str:
     >>> by_signature(b"plain words")
     ''
     """
-    for signature, kind in _BY_FIRST_BYTE.get(head[0], ()) if head else ():
+    if not head:
+        return ""
+    first, fourth = head[0], head[4:8]
+    for signature, kind in _FIXED_BY_FIRST_BYTE.get(first, ()):
         if head.startswith(signature):
             return kind
-    for at, signature, refine in _REFINED:
-        if head.startswith(signature, at):
+    if fourth == b"ftyp":
+        return _iso_media(head)
+    for signature, refine in _REFINED_BY_FIRST_BYTE.get(first, ()):
+        if head.startswith(signature):
             return refine(head)
     for at, signature, kind in _LATER:
         if head.startswith(signature, at):
             return kind
-    if head[4:8] in _ATOMS and (int.from_bytes(head[:4], "big") >= 8 or head[:4] == b"\0\0\0\x01"):
+    if fourth in _AT_FOUR:
+        return _AT_FOUR[fourth]
+    if fourth in _ATOMS and (int.from_bytes(head[:4], "big") >= 8 or head[:4] == b"\0\0\0\x01"):
         return "video/quicktime"
-    if head[2:4] == b"\r\n" and len(head) > 16 and 0x0C <= head[1] <= 0x0F and head[4:8] in (bytes(4), b"\1\0\0\0"):
+    if head[2:4] == b"\r\n" and len(head) > 16 and 0x0C <= head[1] <= 0x0F and fourth in (bytes(4), b"\1\0\0\0"):
         return "application/x-bytecode.python"
-    transport_stream = len(head) > 565 and head[0] == head[188] == head[376] == head[564] == 0x47
+    transport_stream = first == 0x47 and len(head) > 565 and head[188] == head[376] == head[564] == 0x47
     return "video/mp2t" if transport_stream else ""

@@ -1,17 +1,14 @@
 """What a file's content is, whatever its name says: signatures first, then text, and libmagic only for the rest.
 
-libmagic takes about 0.4 ms for a file that it has to think about, which is more than everything else that is done with
-an average file; the table takes a few microseconds and knows nearly all that matters here.
+libmagic takes 0.1 to 0.5 ms for a file that it has to think about, as much as everything else that is done with an
+average file; the table takes a few microseconds and knows nearly all that matters here.
 """
 
 import codecs
-import os
 import re
-from collections.abc import Callable
-from functools import cache
-from importlib import resources
 from typing import Final
 
+from triage.engine.libmagic import type_by_libmagic
 from triage.engine.signatures import OCTETS, by_signature
 
 EMPTY: Final = "inode/x-empty"
@@ -40,7 +37,7 @@ def sniff(head: bytes, size: int) -> str:
     ``head`` are the first bytes (64 KiB are plenty), ``size`` the whole content's length in bytes. Empty content is
     ``inode/x-empty``, what nothing recognises ``application/octet-stream``.
     """
-    return by_table(head, size) or _by_libmagic(head)
+    return by_table(head, size) or type_by_libmagic(head)
 
 
 def by_table(head: bytes, size: int) -> str:
@@ -52,7 +49,7 @@ def by_table(head: bytes, size: int) -> str:
     if size == 0:
         return EMPTY
     kind = by_signature(head) or _by_text(head[:_LOOK])
-    if not kind and head.count(0) == len(head):
+    if not kind and head[0] == head[-1] == 0 == len(head) - head.count(0):
         return OCTETS
     return kind
 
@@ -84,14 +81,15 @@ def _markup(start: str) -> str:
 
 def _decoded(head: bytes) -> str | None:
     """The text that ``head`` is, or `None` if it does not look like text in UTF-8, UTF-16 or an 8-bit code page."""
-    encoding = _UTF16_BOMS.get(head[:2]) or _unmarked_utf16(head)
+    encoding = _UTF16_BOMS.get(head[:2]) or (_unmarked_utf16(head) if 0 in head[:2] else None)
     if encoding is not None:
         wide = head[: len(head) & ~1].decode(encoding, "replace").removeprefix("\ufeff")
         return None if any(character < " " and character not in "\t\r\n\f\0" for character in wide[:2048]) else wide
-    if len(head.translate(None, _CONTROLS)) != len(head):
+    # One search for each byte takes a fifth of the time that a search for any of them does.
+    if any(map(head.__contains__, _CONTROLS)):
         return None
     try:
-        return codecs.getincrementaldecoder("utf-8-sig")().decode(head)
+        return codecs.utf_8_decode(head, "strict", False)[0].removeprefix("\ufeff")
     except UnicodeDecodeError:
         high = len(head) - len(head.translate(None, bytes(range(128, 256))))
         return head.decode("latin-1") if high * 4 < len(head) and not _has_c1(head) else None
@@ -113,35 +111,3 @@ def _unmarked_utf16(head: bytes) -> str | None:
         if not zeros.strip(b"\0") and not letters.translate(None, bytes(range(32, 127)) + b"\t\r\n"):
             return encoding
     return None
-
-
-def _by_libmagic(head: bytes) -> str:
-    kind = _libmagic()(head)
-    if kind == "application/x-empty" or "/" not in kind:
-        return OCTETS
-    return kind
-
-
-@cache
-def _libmagic() -> Callable[[bytes], str]:
-    """libmagic from the wheel with its own database, so that a type does not depend on the machine."""
-    # pylibmagic sets LD_LIBRARY_PATH and MAGIC for this process, and every program started from it would inherit them.
-    before = dict(os.environ)
-    import pylibmagic  # noqa: F401, I001 - must come first: it makes its library known to python-magic
-    import magic
-
-    for name in ("LD_LIBRARY_PATH", "LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PATH", "MAGIC"):
-        if name in before:
-            os.environ[name] = before[name]
-        else:
-            os.environ.pop(name, None)
-    database = resources.files("pylibmagic").joinpath("magic.mgc")
-    reader = magic.Magic(mime=True, magic_file=str(database))
-
-    def read(head: bytes) -> str:
-        try:
-            return str(reader.from_buffer(head))
-        except magic.MagicException:  # such as a malformed compound document; then it is not recognised
-            return OCTETS
-
-    return read

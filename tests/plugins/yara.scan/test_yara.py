@@ -65,8 +65,8 @@ def test_a_scan_that_takes_too_long_is_never_silently_clean(tmp_path: Path, monk
         def match(self, **_: object) -> list[object]:
             raise yara.TimeoutError("internal error: 26")
 
+    monkeypatch.setattr(yara_scan, "_compiled", lambda _: Slow())
     scanner = own(tmp_path, NEEDLE)
-    monkeypatch.setattr(scanner, "_together", lambda names: Slow())
 
     with pytest.raises(SkipFile, match=f"more than {yara_scan.SECONDS} s from offset 0"):
         hits(scanner, b"x")
@@ -79,6 +79,7 @@ def test_a_scan_that_takes_too_long_is_never_silently_clean(tmp_path: Path, monk
         ('include "other.yar"\nrule x { condition: true }', "includes are disabled"),
         ("rule unknown { condition: nothing_known }", "undefined identifier"),
         (b'rule x { strings: $a = "\xff\xfe" condition: $a }', "not UTF-8 text"),
+        ('rule x { meta: needs_start = "(" condition: true }', "needs_start.*0.yar.*missing"),
     ],
 )
 def test_rules_that_do_not_compile_stop_the_start_and_are_named(tmp_path: Path, rule: str | bytes, reason: str) -> None:
@@ -110,3 +111,67 @@ def test_rules_that_name_types_are_applied_to_these_only(tmp_path: Path) -> None
 
     assert {hit.name for hit in run_plugin(scanner, text)} == {"one", "two"}
     assert run_plugin(scanner, database) == []
+
+
+STATES = 'rule %s { meta: %s strings: $a = "needle" ascii wide condition: $a or filesize == 1 }'
+"""A rule that matches where its reach does not let it look, so that one can see what that is."""
+
+
+@pytest.mark.parametrize(
+    ("states", "content", "seen"),
+    [
+        ("", b"x", True),
+        ('needs_name = "*.dat, B.BI?"', b"x", True),
+        ('needs_name = "a"', b"x", False),
+        ('needs_path = "/A/"', b"x", True),
+        ('needs_path = "a.bin"', b"x", False),
+        ('needs_start = "x|y"', b"x", True),
+        ('needs_start = ".x"', b"x", False),
+        ('needs_start = ".{0,9}\\\\x00needle"', b"\n1\0needle", True),
+        ('needs_text = "needle, x"', b"x", True),
+        ('needs_text = "needle"', b"x", False),
+        ('needs_text = "needle"', "needle".encode("utf-16-le"), False),
+        ('needs_wide = "needle"', "needle".encode("utf-16-le"), True),
+        ('needs_name = "a" needs_text = "eed"', b"needle", True),
+        ('scope = "start" needs_text = "needle"', bytes(4096 - 6) + b"needle", True),
+        ('scope = "start" needs_text = "needle"', bytes(4096 - 5) + b"needle", False),
+        ('scope = "head" needs_text = "needle"', bytes((256 << 10) - 6) + b"needle", True),
+        ('scope = "head" needs_text = "needle"', bytes((256 << 10) - 5) + b"needle", False),
+    ],
+)
+def test_rules_are_run_where_they_say_that_they_can_match(
+    tmp_path: Path, states: str, content: bytes, seen: bool
+) -> None:
+    rule = STATES % ("one", states) if states else "rule one { condition: filesize == 1 }"
+
+    assert [hit.name for hit in hits(own(tmp_path, rule), content)] == ["one"] * seen
+
+
+def test_a_rule_that_states_nothing_is_run_with_all_of_its_file(tmp_path: Path) -> None:
+    gated, open_ = STATES % ("gated", 'scope = "start" needs_name = "a"'), STATES % ("open", 'author = "a"')
+
+    assert [hit.name for hit in hits(own(tmp_path, gated + open_), b"x")] == ["gated", "open"]
+    assert [hit.name for hit in hits(own(tmp_path, gated, open_), b"x")] == ["open"]
+
+
+def test_what_a_text_needs_is_found_in_every_window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(YaraRules, "overlap", 8)
+    scanner = own(tmp_path, STATES % ("one", 'needs_text = "needle"'))
+
+    for at in (0, 994, 997, 999, 1000, 1990, 2500):
+        found = hits(scanner, bytes(at) + b"needle" + bytes(600), window=1000)
+        assert {hit.source.offset for hit in found} == {at}
+
+
+@pytest.mark.parametrize("searching", [yara_scan._memmem, None])
+def test_both_searches_find_the_same(searching: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yara_scan, "_memmem", searching)
+    contains = yara_scan._contains
+    data = b"ab\0cd" * 3
+
+    assert contains(data, 5, b"b\0cd")
+    assert not contains(data, 4, b"b\0cd")
+    assert contains(data, 15, b"d" + b"ab\0cd")
+    assert not contains(data, 15, b"cdc")
+    assert contains(b"", 0, b"")
+    assert not contains(b"", 0, b"a")
