@@ -13,6 +13,7 @@ import random
 import subprocess
 import sys
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -107,14 +108,30 @@ def body(kind: str, size: int, rng: random.Random, cut: Callable[[int], bytes]) 
         start = {"xml": "<?xml version='1.0'?>\n<a>", "json": '{"a": "', "html": "<!DOCTYPE html><html>"}.get(kind, "")
         text = " ".join(rng.choices(WORDS, k=max(1, min(size // 4, 4000))))
         return (start + text * (1 + size // max(1, len(text))))[: max(1, size)].encode()
+    if kind == "docx":
+        return document(size, rng, cut)
     heads = {
         "ttf": b"\0\1\0\0\0\x10\1\0\0\4\0\0",
         "pdf": b"%PDF-1.7\n",
-        "docx": b"PK\x03\x04\x14\0\x06\0\x08\0\0\0!\0" + bytes(12) + b"\x13\0\0\0[Content_Types].xml",
         "none": b"",
     }
     portable = b"MZ" + bytes(58) + b"\x80\0\0\0" + bytes(64) + b"PE\0\0"
     return heads.get(kind, portable) + cut(size)
+
+
+def document(size: int, rng: random.Random, cut: Callable[[int], bytes]) -> bytes:
+    """An office document: a ZIP of about ``size`` bytes with text that deflates well and a picture that does not."""
+    out = io.BytesIO()
+    text = " ".join(rng.choices(WORDS, k=max(20, min(size // 4, 4000))))
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in (
+            ("[Content_Types].xml", b"<?xml version='1.0'?><Types/>"),
+            ("word/document.xml", f"<?xml version='1.0'?><document>{text}</document>".encode()),
+            ("word/media/image1.bin", cut(size)),
+        ):
+            # Without a date of its own a member has one of 1980, and the image is the same every time.
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+    return out.getvalue()
 
 
 def photo(rng: random.Random) -> bytes:

@@ -76,6 +76,7 @@ class Gate:
     """
 
     def __init__(self, metas: Sequence[Mapping[str, object]]) -> None:
+        self.metas = metas
         needs = {need: sorted({str(meta[need]) for meta in metas if meta.get(need)}) for need in NEEDS}
         listed = {need: [part.strip() for each in needs[need] for part in each.split(",")] for need in NEEDS}
         names = _any(map(translate, listed["needs_name"]))
@@ -87,15 +88,19 @@ class Gate:
         self._texts = [each.encode() for each in listed["needs_text"]]
         self._texts += [each.encode("utf-16-le") for each in listed["needs_wide"]]
 
-    def admits(self, window: Window, limit: int | None) -> bool:
-        """Whether a rule behind this gate can match in the first ``limit`` bytes of the window."""
-        file, data = window.file, window.data
-        if self._name(file.name) or self._start(data) or self._path(file.path):
-            return True
-        if not self._texts:
-            return False
+    def by_place(self, window: Window) -> bool:
+        """Whether name, path or beginning are among what is needed."""
+        file = window.file
+        return bool(self._name(file.name) or self._start(window.data) or self._path(file.path))
+
+    def by_text(self, window: Window, limit: int | None) -> bool:
+        """Whether a text that is needed is in the first ``limit`` bytes of the window."""
+        data = window.data
         length = len(data) if limit is None else min(limit, len(data))
-        return any(_contains(data, length, text) for text in self._texts)
+        for text in self._texts:  # noqa: SIM110 - a generator for every file would cost as much as the search in it
+            if _contains(data, length, text):
+                return True
+        return False
 
 
 class Group(NamedTuple):
@@ -105,11 +110,19 @@ class Group(NamedTuple):
     reach: Reach
     gate: Gate | None
 
-    def sees(self, window: Window) -> bool:
-        """Whether the rules are run over this window."""
-        if window.offset and self.reach.limit is not None:
+    def sees(self, window: Window, place: bool) -> bool:
+        """Whether the rules are run over this window; ``place``: its place is one that some group needs."""
+        reach, gate = self.reach, self.gate
+        if window.offset and reach.limit is not None:
             return False
-        return self.gate is None or self.gate.admits(window, self.reach.limit)
+        return gate is None or (place and gate.by_place(window)) or gate.by_text(window, reach.limit)
+
+
+class Fitting(NamedTuple):
+    """The groups for a MIME type, and one gate that stands before all that have one."""
+
+    groups: Sequence[Group]
+    gate: Gate
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,20 +163,23 @@ class YaraRules(WindowScanner):
 
     def scan(self, window: Window) -> Iterator[Hit]:
         """One hit for each rule that matches in this window."""
+        fitting = self._fitting(window.file.type)
+        place = fitting.gate.by_place(window)
         matches: list[Match] = []
-        for group in self._fitting(window.file.type):
-            if group.sees(window):
+        for group in fitting.groups:
+            if group.sees(window, place):
                 matches += _matches(group.rules, window, window.data[: group.reach.limit])
         for match in sorted(matches, key=lambda match: (match.namespace, match.rule)):
             if window.offset == 0 or match.meta.get("scope") not in SCOPES:
                 yield _hit(match, window)
 
-    def _of_type(self, mime: str) -> Sequence[Group]:
-        return [
+    def _of_type(self, mime: str) -> Fitting:
+        fitting = [
             group
             for group in self._groups
             if not group.reach.types or any(fnmatchcase(mime, each) for each in group.reach.types)
         ]
+        return Fitting(fitting, Gate([meta for group in fitting if group.gate for meta in group.gate.metas]))
 
 
 def _matches(rules: Rules, window: Window, data: bytes) -> list[Match]:

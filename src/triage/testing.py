@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from triage.case.rows import FileResult
-from triage.engine.host import PluginHost, Subject
+from triage.engine.host import PluginHost
+from triage.engine.hostfile import Subject
 from triage.engine.match import PathMatcher, TypeMatcher
 from triage.engine.profile import profile
 from triage.engine.sniff import sniff

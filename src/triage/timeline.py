@@ -142,8 +142,12 @@ class _Clocks:
 
     def stamp(self, stored: StoredEntry, slot: int, ns: int) -> Timestamp:
         """A time of an entry with basis and step."""
+        container = stored.entry.container
         place = (stored.evidence, stored.volume)
-        clock = self._known.get(place) or self._known.setdefault(place, self.clock(*place))
+        if container:
+            clock = CLOCKS.get(container, _UNKNOWN)
+        else:
+            clock = self._known.get(place) or self._known.setdefault(place, self.clock(*place))
         step = clock.steps()[slot % 4] or SECOND
         return Timestamp(ns, basis=clock.basis, resolution_ns=step)
 

@@ -55,15 +55,22 @@ def iso(ns: int, resolution_ns: int = 1) -> str:
     '2017-07-14T02:40:00.1234567'
     """
     seconds, fraction = divmod(ns, SECOND)
-    text = _second_text(seconds)
+    minutes, second = divmod(seconds, 60)
+    text = f"{_minute_text(minutes)}{second:02d}.{fraction:09d}"
+    return text[: _length(resolution_ns)]
+
+
+@lru_cache(maxsize=64)
+def _length(resolution_ns: int) -> int:
+    """Characters of a date and time that a clock with such a step justifies."""
     digits = 9 - (len(str(resolution_ns)) - 1)
-    return text if digits <= 0 else f"{text}.{fraction:09d}"[: 20 + digits]
+    return 20 + digits if digits > 0 else 19
 
 
 @lru_cache(maxsize=65_536)
-def _second_text(seconds: int) -> str:
-    """Date and time of a second since 1970; kept, because the times of a file, and of its neighbours, are often one."""
-    return (_EPOCH + timedelta(seconds=seconds)).isoformat()[:19]
+def _minute_text(minutes: int) -> str:
+    """Date and time up to the seconds of a minute since 1970; kept, as the times of neighbouring files are alike."""
+    return (_EPOCH + timedelta(minutes=minutes)).isoformat()[:17]
 
 
 def _decoder(name: str, unit_ns: int, epoch_s: int) -> Callable[[object], Time]:
@@ -155,6 +162,7 @@ class Clock:
 _DAY: Final = 86_400 * SECOND
 _UTC_NS: Final = Clock("utc", 1, 1, 1, 1)
 _UTC_S: Final = Clock("utc", SECOND, SECOND, SECOND, SECOND)
+_NO_TIMES: Final = Clock("utc", 0, 0, 0, 0)
 _FAT: Final = Clock("local", 2 * SECOND, _DAY, 0, 10_000_000)
 
 CLOCKS: Final[dict[str, Clock]] = {
@@ -174,5 +182,20 @@ CLOCKS: Final[dict[str, Clock]] = {
     "ewf-logical": _UTC_S,
     "folder": _UTC_NS,
     "memory": _UTC_NS,
+    # Members of archives: by what the archive, or the extra field that gave the times, stores.
+    "zip": Clock("local", 2 * SECOND, 0, 0, 0),
+    "zip-unix": _UTC_S,
+    "zip-ntfs": Clock("utc", 100, 100, 0, 100),
+    "tar": Clock("utc", SECOND, 0, 0, 0),
+    "tar-pax": _UTC_NS,
+    "gzip": Clock("utc", SECOND, 0, 0, 0),
+    "bzip2": _NO_TIMES,
+    "xz": _NO_TIMES,
+    "zstd": _NO_TIMES,
+    "7z": Clock("utc", 100, 100, 0, 100),
+    "rar": Clock("local", 2 * SECOND, 2 * SECOND, 0, 2 * SECOND),
+    "rar-fine": Clock("local", 100, 100, 0, 100),
+    "rar-unix": _UTC_NS,
+    "rar-windows": Clock("utc", 100, 100, 0, 100),
 }
-"""Clock of each file-system type by `FileSystem.type`."""
+"""Clock of each file-system type by `FileSystem.type`, and of members of archives by `Entry.container`."""

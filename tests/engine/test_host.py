@@ -5,7 +5,8 @@ from typing import ClassVar
 
 from triage.absent import Absent
 from triage.case.rows import FileResult
-from triage.engine.host import PluginHost, Subject
+from triage.engine.host import PluginHost
+from triage.engine.hostfile import Subject
 from triage.engine.profile import Profile
 from triage.engine.tasks import Barred
 from triage.errors import EvidenceError

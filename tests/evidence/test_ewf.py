@@ -1,5 +1,6 @@
 """EWF-E01: what is read is what was written, and what cannot be vouched for is never returned."""
 
+import errno
 import hashlib
 import random
 import struct
@@ -14,6 +15,7 @@ from recipes import damage
 from recipes import ewf as recipe
 
 from triage.errors import EvidenceError, UnsupportedEvidence
+from triage.evidence import files
 from triage.evidence.containers import Container, open_container
 from triage.evidence.entry import Keys
 from triage.evidence.ewf import verify
@@ -142,7 +144,49 @@ def test_a_long_read_passes_by_the_cache(tmp_path: Path) -> None:
     source = opened(save(tmp_path, Writer(media).segments())).source
 
     assert source.read_at(100, CHUNK * 150) == media[100 : 100 + CHUNK * 150]
-    assert source._chunk.cache_info().currsize == 2  # type: ignore[attr-defined]
+    assert len(source._cache) == 2  # type: ignore[attr-defined]
+
+
+def test_neighbouring_chunks_are_fetched_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    media = pattern(CHUNK * 200)
+    source = opened(save(tmp_path, Writer(media).segments(per_table=200))).source
+    lengths: list[int] = []
+    once = files._read_once
+
+    def counting(descriptor: int, offset: int, length: int) -> bytes:
+        lengths.append(length)
+        return once(descriptor, offset, length)
+
+    monkeypatch.setattr(files, "_read_once", counting)
+
+    assert source.read_at(CHUNK * 5, CHUNK * 60) == media[CHUNK * 5 : CHUNK * 65]
+    assert len([length for length in lengths if length > CHUNK]) <= 3
+    lengths.clear()
+    assert source.read_at(CHUNK * 150 + 9, 50) == media[CHUNK * 150 + 9 :][:50]
+    assert max(lengths) <= CHUNK + 4
+
+
+def test_a_bad_sector_of_the_image_file_costs_its_chunk_and_no_neighbour(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    media = pattern(CHUNK * 40)
+    segments = Writer(media).segments(per_table=40, deflated=lambda _: False)
+    bad = recipe.sections(segments[0])["sectors"] + 76 + 20 * (CHUNK + 4) + 2000
+    source = opened(save(tmp_path, segments)).source
+    once = files._read_once
+
+    def failing(descriptor: int, offset: int, length: int) -> bytes:
+        if offset <= bad < offset + length:
+            raise OSError(errno.EIO, "Input/output error")
+        return once(descriptor, offset, length)
+
+    monkeypatch.setattr(files, "_read_once", failing)
+
+    assert lost(source, 0, len(media)) == (CHUNK * 20, CHUNK)
+    with pytest.raises(UnreadableBytes, match=r"chunk 20 of 40 is damaged: disk\.E01: bytes \d+ to \d+ cannot be read"):
+        source.read_at(CHUNK * 20, 1)
+    assert source.read_at(0, CHUNK * 20) == media[: CHUNK * 20]
+    assert source.read_at(CHUNK * 21, CHUNK * 19) == media[CHUNK * 21 :]
 
 
 def test_bytes_behind_the_last_whole_sector_are_read_and_match_the_stored_digest(tmp_path: Path) -> None:

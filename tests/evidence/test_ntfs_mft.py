@@ -3,6 +3,7 @@
 import struct
 
 from triage.evidence.entry import EntryTimes
+from triage.evidence.mft_blocks import MftBlocks
 from triage.evidence.ntfs_mft import Mft, record_size, unix_ns
 from triage.evidence.source import MemorySource
 
@@ -42,7 +43,7 @@ def record(*attributes: bytes, base: int = 0) -> bytes:
 
 
 def mft(*records: bytes) -> Mft:
-    return Mft(MemorySource(b"".join(records)), SIZE, lambda *_: b"")
+    return Mft(MftBlocks(MemorySource(b"".join(records))), SIZE, lambda *_: b"")
 
 
 EXPECTED = EntryTimes(unix_ns(MODIFIED), unix_ns(ACCESSED), unix_ns(CHANGED), None)
@@ -112,3 +113,14 @@ def test_record_sizes_by_boot_sector() -> None:
     assert record_size(boot(8, 1)) == 4096
     assert record_size(bytes(512)) == 0
     assert record_size(boot(8, -60)) == 0
+
+
+def test_short_cut_past_the_usual_first_attributes_changes_nothing() -> None:
+    names = [attribute(0x30, file_name(space, space)) for space in (0, 1, 2, 3)]
+    for information in (attribute(0x10, bytes(48)), attribute(0x10, bytes(72))):
+        for first in names:
+            for second in names:
+                usual = mft(record(information, first, second, data(9, 4, "s"))).facts(0)
+                other = mft(record(attribute(0x50, bytes(8)), first, second, data(9, 4, "s"))).facts(0)
+                assert usual == other
+                assert usual.valid == {"s": 4}

@@ -15,13 +15,15 @@ VIRTUAL: Final = "made up by the reader, not a file of the volume"
 EMPTY: Final = "empty"
 HOLLOW: Final = "sparse from end to end: nothing is stored"
 NOT_WANTED: Final = "left out by profile or request"
+LOCKED_MEMBER: Final = "encrypted member of an archive"
+NOT_UNPACKED: Final = "member of an archive that was not unpacked, see notices"
 PENDING: Final = "not reached: the scan has not finished"
 FAILED: Final = "content could not be read whole, see notices"
 
 EXAMINED_STATES: Final = ("open", "unlocked")
 LEFT_OUT_STATES: Final = ("listed", "unallocated")
 """States of a volume that do not make coverage incomplete: by request, or because nothing is there to walk."""
-SHORTFALLS: Final = (PENDING, FAILED)
+SHORTFALLS: Final = (PENDING, FAILED, LOCKED_MEMBER, NOT_UNPACKED)
 UNEXAMINED_OUTCOMES: Final = (Outcome.SKIPPED, Outcome.FAILED, Outcome.NOT_RUN)
 
 _FILES: Final = (EntryType.FILE, EntryType.VIRTUAL_FILE)
@@ -39,6 +41,8 @@ _UNREAD: Final = f"""
     SELECT v.label, CASE
         WHEN c.status IS NOT NULL THEN '{FAILED}'
         WHEN e.wanted THEN '{PENDING}'
+        WHEN e.container != '' AND e.flags & {EntryFlag.ENCRYPTED:d} THEN '{LOCKED_MEMBER}'
+        WHEN e.container != '' THEN '{NOT_UNPACKED}'
         WHEN e.flags & {EntryFlag.REALLOCATED:d} THEN '{REALLOCATED}'
         WHEN e.flags & {EntryFlag.NO_CONTENT:d} THEN '{NOT_RECOVERABLE}'
         WHEN e.flags & {EntryFlag.VIRTUAL:d} OR e.type = '{EntryType.VIRTUAL_FILE}' THEN '{VIRTUAL}'

@@ -30,7 +30,7 @@ GRADE_ORDER: Final = tuple(grade.value for grade in Grade)
 NOTICE_COLUMNS: Final = "evidence, volume, path, address, stream, part, row, offset, kind, message, origin"
 
 _GRADE_RANK = "CASE r.grade " + " ".join(f"WHEN '{g}' THEN {n}" for n, g in enumerate(GRADE_ORDER)) + " ELSE 99 END"
-_PREFIXED_ENTRY = ", ".join("e." + column.strip() for column in ENTRY_COLUMNS.split(","))
+PREFIXED_ENTRY = ", ".join("e." + column.strip() for column in ENTRY_COLUMNS.split(","))
 _CONTENT = "entry, status, type, md5, sha1, sha256, other_digests, outcomes"
 _PREFIXED_CONTENT = ", ".join("c." + column.strip() for column in _CONTENT.split(","))
 
@@ -143,7 +143,7 @@ class CaseReader:
 
     def hits(self, grade: str | None = None) -> Iterator[StoredHit]:
         """All hits (of one grade), strongest grade first, with their entries and what is known about the content."""
-        sql = f"""SELECT r.plugin, r.sequence, r.body, {_PREFIXED_ENTRY}, {_PREFIXED_CONTENT}
+        sql = f"""SELECT r.plugin, r.sequence, r.body, {PREFIXED_ENTRY}, {_PREFIXED_CONTENT}
                   FROM record r JOIN entry e ON e.id = r.entry LEFT JOIN content c ON c.entry = r.entry
                   WHERE r.kind = 'hit' AND (? IS NULL OR r.grade = ?)
                   ORDER BY {_GRADE_RANK}, r.entry, r.plugin, r.sequence"""  # noqa: S608 - constants

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 from triage.evidence.entry import Entry
@@ -56,9 +56,8 @@ class Found(NamedTuple):
     record: Record
 
 
-@dataclass(frozen=True, slots=True)
-class FileResult:
-    """All that is known about one entry's content after it was examined.
+class FileResult(NamedTuple):
+    """All that is known about one entry's content after it was examined. A tuple, because it travels between processes.
 
     ``outcomes`` has one letter per plugin in the order of the manifest's plugin list (`triage.notices.Outcome`).
     ``size`` is the entry's size in bytes. ``status`` is ``done`` or ``failed`` (content could not be read whole;
@@ -69,10 +68,19 @@ class FileResult:
     status: str
     size: int = 0
     type: str = ""
-    digests: Mapping[str, str] = field(default_factory=dict)
+    digests: Mapping[str, str] = {}
     outcomes: str = ""
     found: tuple[Found, ...] = ()
     notices: tuple[Notice, ...] = ()
+
+
+class Members(NamedTuple):
+    """Members of the archive with id ``archive``, what was found in them, and doubts about the archive."""
+
+    archive: int
+    rows: list[EntryRow]
+    results: list[FileResult]
+    doubts: list[Notice]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,20 @@ from triage.case.codec import ENTRY_COLUMNS, ODD, entry_values, storable, stored
 from triage.case.coverage import coverage
 from triage.case.digest import content_digest
 from triage.case.entries import EntryWriter
+from triage.case.ids import of_members
 from triage.case.lock import CaseLock
-from triage.case.reader import NOTICE_COLUMNS, PAGE, CaseReader
-from triage.case.rows import Coverage, EntryRow, FileResult, Json, PlannedEntry, StoredEntry, VolumeRow, canonical
+from triage.case.reader import NOTICE_COLUMNS, PAGE, PREFIXED_ENTRY, CaseReader
+from triage.case.rows import (
+    Coverage,
+    EntryRow,
+    FileResult,
+    Json,
+    Members,
+    PlannedEntry,
+    StoredEntry,
+    VolumeRow,
+    canonical,
+)
 from triage.case.schema import SCHEMA_VERSION, create_tables, version_of
 from triage.errors import CaseError, IntegrityError
 from triage.notices import Notice
@@ -206,6 +217,46 @@ class CaseStore(CaseReader):
         with self._transaction():
             self._entries.finish(evidence_id)
 
+    # Archives
+
+    def pending_archives(self, types: Sequence[str]) -> Iterator[tuple[EntryRow, str]]:
+        """Files of these MIME types whose members are not all in the store, with the type, in the reading order."""
+        sql = f"""SELECT {PREFIXED_ENTRY}, priority, physical, wanted, content.type FROM entry e
+                  JOIN content ON content.entry = e.id
+                  WHERE content.type IN (SELECT value FROM json_each(?)) AND container = ''
+                    AND NOT EXISTS (SELECT 1 FROM expansion WHERE expansion.entry = e.id)
+                  ORDER BY priority, evidence, physical, e.id"""  # noqa: S608 - constants
+        for row in list(self._read(sql, (json.dumps(list(types)),))):
+            yield row[:-1], row[-1]
+
+    def content_types(self) -> list[str]:
+        """All MIME types of files that were examined."""
+        return [row[0] for row in self._read("SELECT DISTINCT type FROM content ORDER BY type")]
+
+    def drop_members(self, archive: int) -> None:
+        """Remove all members of an archive, which an interrupted scan may have left."""
+        with self._transaction():
+            self._entries.drop(*of_members(archive))
+
+    def add_members(self, members: Members) -> None:
+        """Store some members of an archive, in one transaction."""
+        with self._transaction():
+            self._insert_members([members])
+
+    def finish_archive(self, archive: int, members: int, doubts: Sequence[Notice]) -> None:
+        """Say that all members of an archive are in the store, or as many as could be had."""
+        with self._transaction():
+            self._insert_notices(doubts, None)
+            self._finish_archives([(archive, members)])
+
+    def _insert_members(self, members: Sequence[Members]) -> None:
+        self._entries.add_members([row for some in members for row in some.rows])
+        self._insert_results([result for some in members for result in some.results])
+        self._insert_notices([doubt for some in members for doubt in some.doubts], None)
+
+    def _finish_archives(self, counts: Sequence[tuple[int, int]]) -> None:
+        self._db.executemany("INSERT OR REPLACE INTO expansion VALUES (?, ?)", counts)
+
     # The ledger
 
     def pending(self) -> Iterator[StoredEntry]:
@@ -235,23 +286,34 @@ class CaseStore(CaseReader):
         files, size = next(iter(self._read(sql)))
         return int(files), int(size)
 
-    def add_results(self, results: Sequence[FileResult]) -> None:
-        """Store results in one transaction. A result for an entry that has one replaces it."""
+    def add_results(self, results: Sequence[FileResult], whole: Sequence[Members] = ()) -> None:
+        """Store results in one transaction, with all members of archives among them (``whole``).
+
+        A result for an entry that has one replaces it.
+        """
         with self._transaction():
             self._forget([result.entry_id for result in results])
-            self._db.executemany("INSERT INTO content VALUES (?, ?, ?, ?, ?, ?, ?, ?)", map(_content, results))
-            self._db.executemany(
-                "INSERT INTO record VALUES (?, ?, ?, ?, ?, ?)", (row for result in results for row in _records(result))
-            )
-            for result in results:
-                if result.notices:
-                    self._insert_notices(result.notices, result.entry_id)
+            self._insert_results(results)
+            self._insert_members(whole)
+            self._finish_archives([(members.archive, len(members.rows)) for members in whole])
+
+    def _insert_results(self, results: Sequence[FileResult]) -> None:
+        self._db.executemany("INSERT INTO content VALUES (?, ?, ?, ?, ?, ?, ?, ?)", map(_content, results))
+        self._db.executemany(
+            "INSERT INTO record VALUES (?, ?, ?, ?, ?, ?)", (row for result in results for row in _records(result))
+        )
+        for result in results:
+            if result.notices:
+                self._insert_notices(result.notices, result.entry_id)
 
     def _forget(self, ids: Sequence[int]) -> None:
+        """Remove what was found about these entries, and the members of those that are archives."""
         sql = "SELECT entry FROM content WHERE entry IN (SELECT value FROM json_each(?))"
         known = self._db.execute(sql, (json.dumps(list(ids)),)).fetchall()
-        for table in ("content", "record", "notice"):
+        for table in ("content", "record", "notice", "expansion"):
             self._db.executemany(f"DELETE FROM {table} WHERE entry = ?", known)  # noqa: S608 - constants
+        for (entry,) in known:
+            self._entries.drop(*of_members(entry))
 
     def add_notices(self, notices: Sequence[Notice]) -> None:
         """Store notices; one that is there already stays one."""

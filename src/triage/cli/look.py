@@ -1,5 +1,6 @@
 """``triage info``, ``ls`` and ``cat``: look at evidence without a case. Nothing is written anywhere."""
 
+import csv
 import sys
 from collections.abc import Iterator
 from enum import StrEnum
@@ -25,8 +26,10 @@ from triage.evidence.entry import Entry, Evidence, FileSystem, OpenOptions, cont
 from triage.evidence.open import evidence_label, open_evidence
 from triage.notices import INCOMPLETE_KINDS, Notice
 from triage.report.bodyfile import bodyfile_lines
-from triage.report.listings import Row, clock_of, entry_row, volume_row
+from triage.report.entry_lines import csv_rows, json_lines
+from triage.report.listings import FIELDS, Row, clock_of, entry_row, volume_row
 from triage.report.text import visible
+from triage.times import Clock
 
 _COPY_STEP: Final = 4 << 20
 
@@ -119,11 +122,20 @@ def ls(
         for system in systems:
             prefix = system.locator.volume if len(systems) > 1 else ""
             for entry in _entries(system, doubts):
-                sys.stdout.buffer.writelines(line + b"\n" for line in bodyfile_lines("", prefix, entry))
+                for line in bodyfile_lines("", prefix, entry):
+                    sys.stdout.buffer.write(line + b"\n")
+    elif form is ListFormat.JSONL:
+        for system in systems:
+            sys.stdout.writelines(json_lines(*_place(system), _entries(system, doubts)))
+    elif form is ListFormat.CSV:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(FIELDS["entries"])
+        for system in systems:
+            writer.writerows(csv_rows(*_place(system), _entries(system, doubts)))
     else:
         rows = (row for system in systems for row in _rows(system, doubts))
         shown = ("volume", "address", "type", "deleted", "size", "modified", "stream", "path")
-        write_rows("entries", rows, Format(form.value), shown)
+        write_rows("entries", rows, Format.TABLE, shown)
     doubts.end()
 
 
@@ -167,10 +179,14 @@ def _entries(system: FileSystem, doubts: _Doubts) -> Iterator[Entry]:
             doubts.tell(found)
 
 
+def _place(system: FileSystem) -> tuple[str, str, Clock]:
+    return system.locator.evidence, system.locator.volume, clock_of(system.type)
+
+
 def _rows(system: FileSystem, doubts: _Doubts) -> Iterator[Row]:
-    clock = clock_of(system.type)
+    label, volume, clock = _place(system)
     for entry in _entries(system, doubts):
-        yield entry_row(system.locator.evidence, system.locator.volume, entry, clock)
+        yield entry_row(label, volume, entry, clock)
 
 
 def _the_one(systems: list[FileSystem], path: str, address: str) -> tuple[FileSystem, Entry]:

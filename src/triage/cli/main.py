@@ -2,12 +2,22 @@
 
 import os
 import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Final
 
 import typer
 
 from triage import __version__
-from triage.cli import look, results, scan
+from triage.engine.server import start_server
 from triage.errors import TriageError
+
+VERBS: Final = {
+    "scan": ("scan",),
+    "look": ("info", "ls", "cat"),
+    "results": ("hits", "timeline", "notices", "coverage", "report", "export", "verify", "plugins"),
+}
+"""The verbs of each module of `triage.cli`."""
 
 app = typer.Typer(
     name="triage",
@@ -24,8 +34,17 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for module in (scan, look, results):
-    module.register(app)
+
+def register(arguments: Sequence[str]) -> None:
+    """Add the verbs that ``arguments`` may ask for: only one module if its verb comes first.
+
+    Importing all of them takes longer than listing a small image.
+    """
+    if "scan" in arguments[:1]:
+        start_server()
+    wanted = [module for module, verbs in VERBS.items() if arguments and arguments[0] in verbs]
+    for module in wanted or VERBS:
+        import_module(f"triage.cli.{module}").register(app)
 
 
 @app.callback(invoke_without_command=True)
@@ -37,6 +56,7 @@ def _version(version: bool = typer.Option(False, "--version", help="Print the ve
 
 def main() -> None:
     """Entry point: run the command line and turn errors into a sentence and an exit code."""
+    register(sys.argv[1:])
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

@@ -14,6 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future
 from pathlib import Path
 from typing import Final
 
+from triage.case.ids import archive_of
 from triage.engine import workers
 from triage.engine.steps import Step, forget, step_of
 from triage.engine.tasks import Answer, Barred, Batch, Lost, Task, WorkItem
@@ -41,6 +42,8 @@ class Dispatcher:
         self._slots = [_Slot(make_worker, scratch) for _ in range(count)]
         self._urgent: deque[Task] = deque()
         self._fruitless = 0
+        self._dry = True
+        """Whether there was nothing more to take."""
         self._watched = time.monotonic()
 
     def add(self, task: Task) -> None:
@@ -49,11 +52,13 @@ class Dispatcher:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is being done or waits to be."""
-        return not self._urgent and not any(slot.tasks for slot in self._slots)
+        """Whether nothing is being done or waits to be, as far as the last `exchange` knows."""
+        return self._dry and not self._urgent and not any(slot.tasks for slot in self._slots)
 
     def only(self, kind: type[Task]) -> bool:
-        """Whether all that is being done or waits to be is of this kind."""
+        """Whether all that is being done or waits to be, as far as the last `exchange` knows, is of this kind."""
+        if not self._dry:
+            return False
         flying = [task for slot in self._slots for task, _ in slot.tasks]
         return all(isinstance(task, kind) for task in [*self._urgent, *flying])
 
@@ -86,9 +91,11 @@ class Dispatcher:
         while True:
             slot = min(self._slots, key=lambda slot: slot.load)
             if slot.load >= _QUEUED:
+                self._dry = False
                 return
             task = self._urgent.popleft() if self._urgent else take()
             if task is None:
+                self._dry = True
                 return
             slot.submit(task)
 
@@ -195,7 +202,7 @@ class _Slot:
 
 def _again(batch: Batch, step: Step | None, kind: NoticeKind) -> list[Batch]:
     """A batch over which a worker died, to be done again: what it died over apart from the rest."""
-    suspects = [item for item in batch.items if step is None or item.id == step.entry_id]
+    suspects = [item for item in batch.items if step is None or item.id == archive_of(step.entry_id)]
     blamed = {item.id for item in suspects}
     others = tuple(item for item in batch.items if item.id not in blamed)
     made = [Batch((_without(item, step, kind) if batch.tries else item,), batch.tries + 1) for item in suspects]
@@ -204,10 +211,11 @@ def _again(batch: Batch, step: Step | None, kind: NoticeKind) -> list[Batch]:
 
 def _without(item: WorkItem, step: Step | None, kind: NoticeKind) -> WorkItem:
     """The same entry once more, without what brought two workers down."""
+    number = item.id if step is None else step.entry_id
     plugin = "read" if step is None or step.plugin == "type" else step.plugin
-    if any(plugin == barred.plugin for barred in item.without):
+    if any((number, plugin) == barred[:2] for barred in item.without):
         plugin = "read"
-    return item._replace(without=(*item.without, Barred(item.id, plugin, kind, why(plugin, kind))))
+    return item._replace(without=(*item.without, Barred(number, plugin, kind, why(plugin, kind))))
 
 
 def why(plugin: str, kind: NoticeKind) -> str:

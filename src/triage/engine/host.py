@@ -3,12 +3,12 @@
 A plugin may raise anything, and that costs the one (plugin, file) pair and a notice.
 """
 
-import io
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
-from typing import BinaryIO, Final, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache, partial
+from typing import Final
 
 from triage.case.rows import FileResult, Found
+from triage.engine.hostfile import HostFile, Subject
 from triage.engine.match import PathMatcher, TypeMatcher
 from triage.engine.profile import Profile
 from triage.engine.readpass import Piece, Reading, lost_bytes, pieces, stored_pieces
@@ -16,8 +16,6 @@ from triage.engine.sniff import sniff
 from triage.engine.tasks import Barred
 from triage.errors import EvidenceError
 from triage.evidence.database import DatabaseDamaged, DatabaseEncrypted, open_database
-from triage.evidence.entry import HOLE, Entry, EntryFlag
-from triage.evidence.source import ByteSource
 from triage.guard import Failed, attempt
 from triage.locator import Locator
 from triage.notices import Notice, NoticeKind, Outcome, notice
@@ -34,103 +32,15 @@ from triage.plugin import (
 )
 from triage.records import Hit, Record
 
+# Letters and not members, because there is one for each file and plugin, and members of enumerations are slow.
+_NOT_APPLICABLE: Final = Outcome.NOT_APPLICABLE.value
+_NOTHING: Final = Outcome.NOTHING.value
+_FOUND: Final = Outcome.FOUND.value
+_FAILED: Final = Outcome.FAILED.value
+_NOT_RUN: Final = Outcome.NOT_RUN.value
+
 MOST_RECORDS: Final = 1_000_000
 """Records that one plugin may yield for one file; a bound on what hostile content can make of a parser."""
-
-
-class Subject(NamedTuple):
-    """An entry whose content can be reached."""
-
-    entry_id: int
-    entry: Entry
-    locator: Locator
-    source: Callable[[], ByteSource]
-
-
-class HostFile:
-    """The `triage.plugin.File` that plugins get."""
-
-    def __init__(self, subject: Subject, reading: Reading, companions: Mapping[str, Subject]) -> None:
-        self._subject = subject
-        self._reading = reading
-        self._companions = companions
-        self.type = ""
-        self.locator = subject.locator
-        self.path = subject.entry.path
-        self.name = self.path.rpartition("/")[2]
-        self.size = subject.entry.size
-        self.deleted = bool(subject.entry.flags & EntryFlag.DELETED)
-
-    @property
-    def digests(self) -> Mapping[str, str]:
-        """Digests of the whole content, empty if it could not be read whole."""
-        return self._reading.digests
-
-    @property
-    def head(self) -> bytes:
-        """The first bytes."""
-        return self._reading.head
-
-    def read(self, limit: int = 64 << 20) -> bytes:
-        """The whole content, see `triage.plugin.File.read`."""
-        if self.size > limit:
-            raise SkipFile(f"{self.size:,} bytes are more than this plugin reads ({limit:,})")
-        if self._reading.whole is not None:
-            return self._reading.whole
-        return self.source().read_at(0, self.size)
-
-    def open(self) -> BinaryIO:
-        """A stream over the content."""
-        if self._reading.whole is not None:
-            return io.BytesIO(self._reading.whole)
-        return io.BufferedReader(_SourceStream(self.source()))
-
-    def source(self) -> ByteSource:
-        """The content as a source, for the host."""
-        return self._subject.source()
-
-    def hole_bytes(self) -> int:
-        """Bytes that are stored nowhere and read as zeros."""
-        return sum(extent.length for extent in self._subject.entry.extents or () if extent.offset == HOLE)
-
-    def stored_runs(self) -> list[tuple[int, int]]:
-        """Offset in the file and length of what is stored, neighbours joined."""
-        runs: list[tuple[int, int]] = []
-        start = 0
-        for at, length in self._subject.entry.extents or ():
-            if at != HOLE:
-                joined = bool(runs) and sum(runs[-1]) == start
-                runs[-1:] = [(runs[-1][0], runs[-1][1] + length)] if joined else [*runs[-1:], (start, length)]
-            start += length
-        return runs
-
-    def companion(self, name: str) -> "HostFile | None":
-        """A file beside this one, or `None` if there is none."""
-        subject = self._companions.get(name)
-        return None if subject is None else HostFile(subject, Reading(subject.entry.size), {})
-
-
-class _SourceStream(io.RawIOBase):
-    def __init__(self, source: ByteSource) -> None:
-        self._source = source
-        self._at = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._source.size}[whence]
-        self._at = max(0, base + offset)
-        return self._at
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        data = self._source.read_at(self._at, len(buffer))
-        buffer[: len(data)] = data
-        self._at += len(data)
-        return len(data)
 
 
 class _Slot:
@@ -139,29 +49,28 @@ class _Slot:
     def __init__(self, plugin: Plugin) -> None:
         self.plugin = plugin
         self.id = plugin.id
+        self.windowed = plugin if isinstance(plugin, WindowScanner) else None
+        self.needs_digests = isinstance(plugin, Scanner)
         self._path = PathMatcher(plugin.paths) if plugin.paths else None
-        self._type = TypeMatcher(plugin.types) if plugin.types else None
+        self.accepts_type = TypeMatcher(plugin.types)
 
     def accepts_path(self, path: str) -> bool:
         return self._path is None or self._path(path)
 
-    def accepts(self, file: HostFile) -> bool:
-        return self.accepts_path(file.path) and (self._type is None or self._type(file.type))
-
 
 class _Ledger:
-    """Outcomes, records and notices of one file while they come in."""
+    """Outcomes (as letters), records and notices of one file while they come in."""
 
-    def __init__(self, slots: Sequence[_Slot], locator: Locator) -> None:
+    def __init__(self, outcomes: dict[str, str], locator: Locator) -> None:
         self.locator = locator
-        self.outcomes = {slot.id: Outcome.NOT_APPLICABLE for slot in slots}
+        self.outcomes = outcomes
         self.found: list[Found] = []
         self.notices: list[Notice] = []
 
     def doubt(self, kind: NoticeKind, message: str, origin: str, source: Locator | None = None) -> None:
         self.notices.append(notice(kind, source or self.locator, message, origin))
 
-    def end(self, plugin: str, outcome: Outcome, kind: NoticeKind | None = None, message: str = "") -> None:
+    def end(self, plugin: str, outcome: str, kind: NoticeKind | None = None, message: str = "") -> None:
         self.outcomes[plugin] = outcome
         if kind is not None:
             self.doubt(kind, message, plugin)
@@ -172,22 +81,26 @@ class PluginHost:
 
     def __init__(self, plugins: Iterable[Plugin], profile: Profile, step: Callable[[int, str], None]) -> None:
         self._slots = [_Slot(plugin) for plugin in plugins]
-        self._windowed = [s for s in self._slots if isinstance(s.plugin, WindowScanner)]
-        self._overlap = max(
-            (s.plugin.overlap for s in self._windowed if isinstance(s.plugin, WindowScanner)), default=0
-        )
+        self._untouched = {slot.id: _NOT_APPLICABLE for slot in self._slots}
+        self._of_type = lru_cache(maxsize=1024)(self._accepting)  # content can state any type
+        self._overlap = max((slot.windowed.overlap for slot in self._slots if slot.windowed is not None), default=0)
         self._profile = profile
         self._step = step
+
+    def _accepting(self, mime: str) -> tuple[list[_Slot], list[_Slot]]:
+        """The plugins that look at files of a type: those that see windows, and the others."""
+        fitting = [slot for slot in self._slots if slot.accepts_type(mime)]
+        return [slot for slot in fitting if slot.windowed], [slot for slot in fitting if not slot.windowed]
 
     def examine(
         self, subject: Subject, companions: Mapping[str, Subject], without: Iterable[Barred] = ()
     ) -> FileResult:
         """Read ``subject`` once and let every plugin look at it that accepts it, except those of ``without``."""
-        ledger = _Ledger(self._slots, subject.locator)
+        ledger = _Ledger(self._untouched.copy(), subject.locator)
         barred = {one.plugin: one for one in without}
         for plugin, one in barred.items():
             if plugin in ledger.outcomes:
-                ledger.end(plugin, Outcome.FAILED, one.kind, one.reason)
+                ledger.end(plugin, _FAILED, one.kind, one.reason)
             else:
                 ledger.doubt(one.kind, one.reason, plugin)
         reading = Reading(subject.entry.size)
@@ -200,21 +113,21 @@ class PluginHost:
 
     def failed(self, subject: Subject, reason: str) -> FileResult:
         """The result for an entry on which the reading itself failed."""
-        ledger = _Ledger(self._slots, subject.locator)
+        ledger = _Ledger(self._untouched.copy(), subject.locator)
         ledger.doubt(NoticeKind.FAILED, reason, "read")
         self._not_read(ledger, {})
         return self._result(subject, "", Reading(subject.entry.size), ledger)
 
     def _result(self, subject: Subject, mime: str, reading: Reading, ledger: "_Ledger") -> FileResult:
         status = "done" if reading.digests or not self._profile.digests else "failed"
-        outcomes = "".join([outcome.value for outcome in ledger.outcomes.values()])
+        outcomes = "".join(ledger.outcomes.values())
         found, notices = tuple(ledger.found), tuple(ledger.notices)
         return FileResult(subject.entry_id, status, subject.entry.size, mime, reading.digests, outcomes, found, notices)
 
     def _not_read(self, ledger: _Ledger, barred: Mapping[str, object]) -> None:
         for slot in self._slots:
             if slot.id not in barred:
-                ledger.end(slot.id, Outcome.NOT_RUN)
+                ledger.end(slot.id, _NOT_RUN)
 
     def _read(self, file: HostFile, reading: Reading, ledger: _Ledger, barred: Mapping[str, object]) -> bool:
         """The single pass over the content; `False` if nothing could be read at all."""
@@ -225,17 +138,23 @@ class PluginHost:
                 if not file.type:
                     self._step(file.size, "type")
                     file.type = sniff(reading.head, file.size)
-                    scans = [_WindowScan(s, ledger) for s in self._windowed if s.id not in barred and s.accepts(file)]
+                    slots = self._of_type(file.type)[0]
+                    scans = [_WindowScan(s, ledger) for s in slots if s.id not in barred and s.accepts_path(file.path)]
                 for scan in scans:
                     self._step(file.size, scan.id)
                     scan.look(file, piece)
-                self._step(file.size, "read")
+                if not piece.last:
+                    self._step(file.size, "read")
         except EvidenceError as error:
             ledger.doubt(NoticeKind.UNREADABLE, f"content not read: {error}", "read")
             self._not_read(ledger, barred)
             return False
+        flaw = file.flaw
+        if flaw is not None:
+            reading.digests.clear()
+            ledger.notices.append(flaw)
         for scan in scans:
-            scan.end(bool(reading.lost))
+            scan.end(bool(reading.lost or flaw))
         if reading.lost:
             parts = "; ".join(f"{p.length:,} bytes at {p.offset:,} ({p.reason})" for p in reading.lost[:5])
             message = f"{lost_bytes(reading):,} of {file.size:,} bytes could not be read: {parts}; no digests"
@@ -252,12 +171,12 @@ class PluginHost:
         return stored_pieces(source, file.stored_runs(), window, self._overlap, reading)
 
     def _look(self, file: HostFile, reading: Reading, ledger: _Ledger, barred: Mapping[str, object]) -> None:
-        for slot in self._slots:
+        for slot in self._of_type(file.type)[1]:
             plugin = slot.plugin
-            if isinstance(plugin, WindowScanner) or slot.id in barred or not slot.accepts(file):
+            if slot.id in barred or not slot.accepts_path(file.path):
                 continue
-            if isinstance(plugin, Scanner) and not reading.digests and self._profile.digests:
-                ledger.end(slot.id, Outcome.NOT_RUN)
+            if slot.needs_digests and not reading.digests and self._profile.digests:
+                ledger.end(slot.id, _NOT_RUN)
                 continue
             self._step(file.size, slot.id)
             _guard(slot.id, ledger, lambda plugin=plugin: _records(plugin, file, ledger))  # type: ignore[misc]
@@ -267,13 +186,13 @@ class _WindowScan:
     """One window scanner on one file, window after window."""
 
     def __init__(self, slot: _Slot, ledger: _Ledger) -> None:
-        assert isinstance(slot.plugin, WindowScanner)  # noqa: S101 - narrows the type
-        self._scanner: WindowScanner = slot.plugin
+        assert slot.windowed is not None  # noqa: S101 - narrows the type
+        self._scanner = slot.windowed
         self.id = slot.id
         self._ledger = ledger
         self._seen: set[tuple[str, int]] = set()
         self._ok = True
-        ledger.end(slot.id, Outcome.NOTHING)
+        ledger.end(slot.id, _NOTHING)
 
     def look(self, file: File, piece: Piece) -> None:
         if not self._ok:
@@ -293,8 +212,8 @@ class _WindowScan:
                 yield record
 
     def end(self, lost: bool) -> None:
-        if self._ok and lost and self._ledger.outcomes[self.id] is Outcome.NOTHING:
-            self._ledger.end(self.id, Outcome.FAILED)
+        if self._ok and lost and self._ledger.outcomes[self.id] == _NOTHING:
+            self._ledger.end(self.id, _FAILED)
 
 
 def _records(plugin: Plugin, file: HostFile, ledger: _Ledger) -> Iterable[Record]:
@@ -333,12 +252,12 @@ def _guard(plugin: str, ledger: _Ledger, produce: Callable[[], Iterable[Record]]
     ended = attempt(take)
     if isinstance(ended, Failed):
         outcome, kind, message = _judge(ended)
-        ledger.end(plugin, outcome, kind, message)
+        ledger.end(plugin, outcome.value, kind, message)
         return False
     if len(ledger.found) > before:
-        ledger.end(plugin, Outcome.FOUND)
-    elif ledger.outcomes[plugin] is not Outcome.FOUND:
-        ledger.end(plugin, Outcome.NOTHING)
+        ledger.end(plugin, _FOUND)
+    elif ledger.outcomes[plugin] != _FOUND:
+        ledger.end(plugin, _NOTHING)
     return True
 
 

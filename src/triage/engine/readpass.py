@@ -1,9 +1,10 @@
 """The one read of a file: digests, head and windows out of the same bytes."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from functools import cache, partial
+from typing import Any, Final, NamedTuple
 
 from triage.errors import EvidenceError
 from triage.evidence.source import ByteSource, Slice, UnreadableBytes
@@ -42,6 +43,13 @@ class Reading:
     lost: list[Lost] = field(default_factory=list)
 
 
+@cache
+def _digest(name: str) -> Callable[..., Any]:
+    """The constructor of a digest; `hashlib.new` looks it up every time."""
+    made = getattr(hashlib, name, None)
+    return made if callable(made) else partial(hashlib.new, name)
+
+
 def pieces(
     source: ByteSource, size: int, algorithms: Sequence[str], window: int, overlap: int, reading: Reading
 ) -> Iterator[Piece]:
@@ -50,7 +58,14 @@ def pieces(
     Fills ``reading``. Bytes that cannot be read are zeros in the windows and named in ``reading.lost``; there are
     then no digests, for a digest of guessed content would be a lie.
     """
-    states = [hashlib.new(name, usedforsecurity=False) for name in algorithms]
+    if size <= window:  # nearly every file
+        data = _read(source, 0, size, reading.lost)
+        reading.head, reading.whole = data[:HEAD], data
+        if not reading.lost:
+            reading.digests = {name: _digest(name)(data, usedforsecurity=False).hexdigest() for name in algorithms}
+        yield Piece(data, 0, 0, True)
+        return
+    states = [_digest(name)(usedforsecurity=False) for name in algorithms]
     offset, tail = 0, b""
     while True:
         data = _read(source, offset, min(window, size - offset), reading.lost)
@@ -59,8 +74,6 @@ def pieces(
         end = offset + len(data)
         if offset == 0:
             reading.head = data[:HEAD]
-            if end >= size:
-                reading.whole = data
         last = end >= size
         if last and not reading.lost:
             reading.digests = {state.name: state.hexdigest() for state in states}

@@ -12,9 +12,10 @@ from typing import Any, Final
 from triage.case import custody
 from triage.case.coverage import is_complete
 from triage.case.digest import content_digest
-from triage.case.rows import FileResult, VolumeRow
+from triage.case.rows import FileResult, Members, VolumeRow
 from triage.case.store import STORE_NAME, CaseStore
 from triage.engine import media, workers
+from triage.engine.archives import Archives
 from triage.engine.companions import Companions
 from triage.engine.discover import Discovery, discover
 from triage.engine.dispatch import WATCH_SECONDS, Dispatcher, Take
@@ -24,7 +25,18 @@ from triage.engine.memory import memory_for
 from triage.engine.request import Progress, ScanRequest
 from triage.engine.scope import scope_notices
 from triage.engine.stopwatch import Stopwatch
-from triage.engine.tasks import Answer, Digested, DigestTask, Examined, Lost, Task, WorkItem, batches
+from triage.engine.tasks import (
+    Answer,
+    Digested,
+    DigestTask,
+    Examined,
+    Expanded,
+    ExpandTask,
+    Lost,
+    Task,
+    WorkItem,
+    batches,
+)
 from triage.engine.unchanged import changed_since, check_apart, check_as_begun
 from triage.engine.walking import Walking
 from triage.errors import COMPLETE, INCOMPLETE, UsageError
@@ -106,6 +118,7 @@ class _Scan:
         self._companions = Companions(plugins)
         self._feed = WalkFeed(self._companions.wants)
         self._waiting: list[FileResult] = []
+        self._archived: list[Members] = []
         self._written = time.monotonic()
         self._digest_tries: dict[int, int] = {}
 
@@ -125,6 +138,7 @@ class _Scan:
         before = {path: file_states(files) for path, files in paths.values() if path in self._asked}
         self._scratch.mkdir(exist_ok=True)
         self._dispatcher = Dispatcher(self._worker_maker(paths), self._scratch, self._workers)
+        self._archives = Archives(store, self._scratch, self._dispatcher, self._members_found)
         try:
             self._work(examined)
             self._dispatcher.close()
@@ -148,6 +162,7 @@ class _Scan:
             self._dispatcher.add(task)
         self._walk_all()
         self._read_all()
+        self._expand_all()
         self._notices(list(scope_notices(self._store)))
         for task in digests if not beside else []:
             self._dispatcher.add(task)
@@ -238,6 +253,17 @@ class _Scan:
         self._drain(lambda: next(tasks, None))
         self._write()
 
+    def _expand_all(self) -> None:
+        self._stage("archives")
+        tasks = self._archives.tasks()
+        self._drain(lambda: next(tasks, None))
+
+    def _members_found(self, members: Members) -> None:
+        self._progress.entries += len(members.rows)
+        self._progress.notices += len(members.doubts)
+        if self._count(members.results):
+            self._write()
+
     def _items(self, flying: frozenset[int]) -> Iterator[WorkItem]:
         for row in self._store.pending_rows():
             if row[0] not in flying:
@@ -255,20 +281,32 @@ class _Scan:
         rest: list[Answer] = []
         for answer in self._dispatcher.exchange(take, seconds):
             if isinstance(answer, Examined):
-                self._take_in(answer.results)
+                self._take_in(answer)
             elif isinstance(answer, Digested):
                 self._judge_media(answer)
+            elif isinstance(answer, Expanded):
+                self._archives.done(answer)
             elif isinstance(answer, Lost) and isinstance(answer.task, DigestTask):
                 self._digest_again(answer.task, answer)
+            elif isinstance(answer, Lost) and isinstance(answer.task, ExpandTask):
+                self._archives.lost(answer)
             else:
                 rest.append(answer)
         if len(self._waiting) >= WRITE_EVERY_FILES or time.monotonic() - self._written > WRITE_EVERY_SECONDS:
             self._write()
         return rest
 
-    def _take_in(self, results: list[FileResult]) -> None:
-        self._waiting += results
-        self._feed.answered([result.entry_id for result in results])
+    def _take_in(self, answer: Examined) -> None:
+        self._waiting += answer.results
+        self._archived += answer.archives
+        self._feed.answered([result.entry_id for result in answer.results])
+        for members in answer.archives:
+            self._members_found(members)
+        if self._count(answer.results):
+            self._write()
+
+    def _count(self, results: list[FileResult]) -> bool:
+        """Keep count; whether a known file is among them."""
         progress, exact = self._progress, False
         for result in results:
             progress.files += 1
@@ -281,13 +319,13 @@ class _Scan:
                     exact = exact or grade is Grade.EXACT
         if exact:
             self._watch.hit()
-            self._write()
         self._observe(progress)
+        return exact
 
     def _write(self) -> None:
         if self._waiting:
-            self._store.add_results(self._waiting)
-        self._waiting, self._written = [], time.monotonic()
+            self._store.add_results(self._waiting, self._archived)
+        self._waiting, self._archived, self._written = [], [], time.monotonic()
 
     # -- media -----------------------------------------------------------------------------------------------------
 

@@ -9,10 +9,13 @@ import mmap
 import os
 import struct
 import time
+from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
 _LAYOUT: Final = struct.Struct("<qd64s")
+_write: Final = _LAYOUT.pack_into
+_now: Final = time.monotonic
 _IDLE: Final = -1
 BASE_SECONDS: Final = 120.0
 SLOWEST_BYTES_A_SECOND: Final = 1 << 20
@@ -41,12 +44,17 @@ class StepNote:
 
     def begin(self, size: int, plugin: str) -> None:
         """A step on ``size`` bytes begins; its time limit grows with them."""
-        deadline = time.monotonic() + self._seconds + size / SLOWEST_BYTES_A_SECOND
-        _LAYOUT.pack_into(self._map, 0, self.entry_id, deadline, plugin.encode()[:64])
+        deadline = _now() + self._seconds + size / SLOWEST_BYTES_A_SECOND
+        _write(self._map, 0, self.entry_id, deadline, _name(plugin))
 
     def idle(self) -> None:
         """Nothing is being done."""
-        _LAYOUT.pack_into(self._map, 0, _IDLE, 0.0, b"")
+        _write(self._map, 0, _IDLE, 0.0, b"")
+
+
+@cache
+def _name(plugin: str) -> bytes:
+    return plugin.encode()[:64]
 
 
 def step_of(folder: Path, pid: int) -> Step | None:

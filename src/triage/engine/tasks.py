@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
 from triage.case.codec import row_size
-from triage.case.rows import EntryRow, FileResult
+from triage.case.rows import EntryRow, FileResult, Members
 from triage.evidence.integrity import MediaDigest
 from triage.notices import NoticeKind
 
@@ -67,9 +67,10 @@ Task: TypeAlias = Batch | WalkTask | ExpandTask | DigestTask
 
 
 class Examined(NamedTuple):
-    """A batch is done."""
+    """A batch is done; ``archives`` are those among it whose members were examined too."""
 
     results: list[FileResult]
+    archives: list[Members]
 
 
 class Walked(NamedTuple):

@@ -1,32 +1,51 @@
 """Worker processes: each opens the evidence itself and does one task at a time; only work and results travel."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from multiprocessing import get_context
+from multiprocessing import parent_process
 from pathlib import Path
+from threading import Thread
 from typing import Any, Final
 
 from triage.case.codec import entry_values, stored_entry
-from triage.case.rows import EntryRow, FileResult
+from triage.case.rows import EntryRow, FileResult, Members
 from triage.engine.discover import Discovery, discover
-from triage.engine.host import PluginHost, Subject
+from triage.engine.expand import ARCHIVE, AT_ONCE, Expansion, whole
+from triage.engine.host import PluginHost
+from triage.engine.hostfile import Subject
 from triage.engine.memory import limit_memory
 from triage.engine.plan import plan_entry
 from triage.engine.profile import Profile
+from triage.engine.server import worker_context
 from triage.engine.spool import SpoolWriter
 from triage.engine.steps import StepNote
-from triage.engine.tasks import Answer, Batch, Digested, DigestTask, Examined, Lost, Task, Walked, WalkTask, WorkItem
+from triage.engine.tasks import (
+    Answer,
+    Barred,
+    Batch,
+    Digested,
+    DigestTask,
+    Examined,
+    Expanded,
+    ExpandTask,
+    Lost,
+    Task,
+    Walked,
+    WalkTask,
+    WorkItem,
+)
 from triage.errors import CaseError, EvidenceError
+from triage.evidence.archives.open import reader_of
 from triage.evidence.entry import Entry, Evidence, FileSystem, OpenOptions, content
 from triage.evidence.integrity import digest_media
 from triage.evidence.open import open_evidence
 from triage.guard import Failed, attempt
 from triage.locator import Locator
-from triage.notices import Notice, NoticeKind
+from triage.notices import Notice, NoticeKind, notice
 from triage.plugin import Plugin
 
 WALK_FRAME: Final = 500
@@ -71,9 +90,8 @@ class Worker:
         """Do a task. What goes wrong on the way is part of the answer, unless the case folder cannot be written."""
         try:
             if isinstance(task, Batch):
-                return Examined([self._examine(item) for item in task.items])
-            work = self._walk if isinstance(task, WalkTask) else self._digest
-            done = attempt(partial(work, task))  # type: ignore[arg-type]
+                return self._examine_all(task.items)
+            done = attempt(lambda: self._long(task))
             if isinstance(done, Failed):
                 if isinstance(done.error, CaseError):
                     raise done.error
@@ -82,12 +100,42 @@ class Worker:
         finally:
             self._note.idle()
 
-    def _examine(self, item: WorkItem) -> FileResult:
-        self._note.entry_id = item.id
-        subject = self._subject(item.row)
+    def _long(self, task: WalkTask | ExpandTask | DigestTask) -> Answer:
+        if isinstance(task, WalkTask):
+            return self._walk(task)
+        return self._expand(task) if isinstance(task, ExpandTask) else self._digest(task)
+
+    def _examine_all(self, items: Sequence[WorkItem]) -> Examined:
+        results, archives = [], []
+        for item in items:
+            self._note.entry_id = item.id
+            subject = self._subject(item.row)
+            result = self._examine(item, subject)
+            results.append(result)
+            if subject.entry.size <= AT_ONCE and reader_of(result.type) is not None:
+                archives.append(self._members(item, subject, result.type))
+        return Examined(results, archives)
+
+    def _examine(self, item: WorkItem, subject: Subject) -> FileResult:
         companions = {name: self._subject(row) for name, row in item.companions}
-        done = attempt(lambda: self._host.examine(subject, companions, item.without))
+        without = [barred for barred in item.without if barred.entry_id == item.id]
+        done = attempt(lambda: self._host.examine(subject, companions, without))
         return self._host.failed(subject, done.words()) if isinstance(done, Failed) else done.value
+
+    def _members(self, item: WorkItem, subject: Subject, mime: str) -> Members:
+        """What is in a small archive, unless it has brought workers down; then its notice says so already."""
+        parts: list[Members] = []
+        if not any(barred.plugin == ARCHIVE for barred in item.without):
+            expansion = self._expansion(item.without, parts.append)
+            done = attempt(lambda: expansion.run(stored_entry(item.row), subject.locator, mime, subject.source))
+            if isinstance(done, Failed):
+                text = f"going through this archive failed, what follows is missing: {done.words()}"
+                parts.append(Members(item.id, [], [], [notice(NoticeKind.FAILED, subject.locator, text, ARCHIVE)]))
+        return whole(item.id, parts)
+
+    def _expansion(self, without: Sequence[Barred], write: Callable[[Members], None]) -> Expansion:
+        passwords = self._setup.options.keys.passwords
+        return Expansion(self._host, self._note, self._setup.scratch, passwords, without, write)
 
     def _subject(self, row: EntryRow) -> Subject:
         stored = stored_entry(row)
@@ -124,6 +172,12 @@ class Worker:
                 self._note.begin(_SLOWEST_WALK_BYTES, WALK)
         return Walked(task)
 
+    def _expand(self, task: ExpandTask) -> Answer:
+        stored, subject = stored_entry(task.row), self._subject(task.row)
+        with SpoolWriter(task.spool) as spool:
+            self._expansion(task.without, spool.write).run(stored, subject.locator, task.type, subject.source)
+        return Expanded(task)
+
     def _digest(self, task: DigestTask) -> Answer:
         source = self.evidence(task.evidence).source
         if source is None:
@@ -152,8 +206,17 @@ def start_worker(setup: Setup) -> None:
     """Initializer of a worker process."""
     global _worker  # the standard executor has no other place for a state of the process
     os.environ["TZ"] = "UTC"
+    Thread(target=_end_with_coordinator, daemon=True).start()
     limit_memory(setup.memory)
     _worker = Worker(setup)
+
+
+def _end_with_coordinator() -> None:
+    """End this process when the one that gives it work is gone, however it went."""
+    coordinator = parent_process()
+    if coordinator is not None:
+        coordinator.join()
+        os._exit(1)
 
 
 def perform(task: Task) -> Answer:
@@ -169,5 +232,5 @@ def ready() -> int:
 
 
 def local_worker(setup: Setup) -> Executor:
-    """A process on this machine. ``spawn``, because it is what all systems have and it inherits nothing by accident."""
-    return ProcessPoolExecutor(1, get_context("spawn"), start_worker, (setup,))
+    """A process on this machine."""
+    return ProcessPoolExecutor(1, worker_context(), start_worker, (setup,))

@@ -5,6 +5,7 @@ behind them. A chunk that fails is never returned.
 """
 
 from bisect import bisect_right
+from collections import OrderedDict
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -12,18 +13,22 @@ from typing import Final, NamedTuple
 from triage.evidence.container import Doubt
 from triage.evidence.ewf_sections import Volume
 from triage.evidence.ewf_tables import ChunkTable, Piece, stored_limit, verify_uncompressed
-from triage.evidence.files import FileSet
-from triage.evidence.inflate import inflate
+from triage.evidence.files import FileSet, ReadAhead
+from triage.evidence.inflate import inflate_chunk
 from triage.evidence.source import ByteSource, UnreadableBytes
 from triage.notices import NoticeKind
 
 CACHE_BYTES: Final = 96 << 20
 """A walk jumps between the MFT and index blocks; this holds those of a disk with some 60,000 files."""
-STREAM_CHUNKS: Final = 16
-"""A read over more chunks is one of a stream: it passes by the cache, which it would empty otherwise."""
+STREAM_CHUNKS: Final = 4
+"""A read that goes on for so many chunks is one of a stream: what lies between its ends passes by the cache, which it
+would empty otherwise. File-system structures are read in fewer."""
 _TABLES: Final = 64
 _REPEATED: Final = 512
 """Stored chunks up to this size are compared with the one before: mostly they are the same run of zeros."""
+
+
+Chunk = bytes | bytearray
 
 
 class Placed(NamedTuple):
@@ -43,8 +48,12 @@ class EwfSource(ByteSource):
         self._firsts = [place.first for place in placed]
         self._tables = [place.table for place in placed]
         self._entries = lru_cache(_TABLES)(lambda number: self._tables[number].load(files))
-        self._chunk = lru_cache(max(16, CACHE_BYTES // self.chunk_size))(self._read_chunk)
-        self._last_stored = self._last_chunk = b""
+        self._ahead = ReadAhead(files)
+        self._cache: OrderedDict[int, Chunk] = OrderedDict()
+        self._most_cached = max(16, CACHE_BYTES // self.chunk_size)
+        self._most_stored = stored_limit(self.chunk_size)
+        self._last_stored = b""
+        self._last_chunk: Chunk = b""
 
     @property
     def chunks(self) -> int:
@@ -63,30 +72,46 @@ class EwfSource(ByteSource):
     def read_at(self, offset: int, length: int) -> bytes:
         """See `ByteSource.read_at`. The range of an `UnreadableBytes` is that of the damaged or missing chunks."""
         number, skip = divmod(offset, self.chunk_size)
-        if 0 < length <= self.chunk_size - skip:
-            return self._chunk(number)[skip : skip + length] if offset < self.size else b""
         end = min(offset + length, self.size)
         if end <= offset:
             return b""
         last = (end - 1) // self.chunk_size
+        first = memoryview(self._chunk(number, last))[skip : skip + end - offset]
+        if last == number:
+            return bytes(first)
         # Neighbours in a stream share the chunks at its ends.
-        inner = self._read_chunk if last - number >= STREAM_CHUNKS else self._chunk
-        parts = [self._chunk(number)[skip:]]
-        parts.extend([inner(between) for between in range(number + 1, last)])
-        if last > number:
-            parts.append(self._chunk(last)[: end - last * self.chunk_size])
+        inner = self._chunk if last - number < STREAM_CHUNKS else self._passing
+        parts: list[Chunk | memoryview] = [first]
+        parts.extend([inner(between, last) for between in range(number + 1, last)])
+        parts.append(memoryview(self._chunk(last, last))[: end - last * self.chunk_size])
         return b"".join(parts)
 
-    def _read_chunk(self, number: int) -> bytes:
-        data = self.stored_chunk(number)
+    def _chunk(self, number: int, last: int) -> Chunk:
+        """A chunk by way of the cache. The caller goes on to read all up to chunk ``last``."""
+        chunk = self._cache.get(number)
+        if chunk is not None:
+            self._cache.move_to_end(number)
+            return chunk
+        chunk = self._cache[number] = self._read_chunk(number, last)
+        if len(self._cache) > self._most_cached:
+            self._cache.popitem(last=False)
+        return chunk
+
+    def _passing(self, number: int, last: int) -> Chunk:
+        return self._cache.get(number) or self._read_chunk(number, last)
+
+    def _read_chunk(self, number: int, last: int) -> Chunk:
+        data = self.stored_chunk(number, last)
         expected = min(self.chunk_size, self.size - number * self.chunk_size)
         if len(data) < expected:
             index = bisect_right(self._firsts, number) - 1
             raise self._damaged(number, index, f"it has {len(data)} bytes of {expected}")
         return data if len(data) == expected else data[:expected]
 
-    def stored_chunk(self, number: int) -> bytes:
+    def stored_chunk(self, number: int, last: int = -1) -> Chunk:
         """All media bytes that chunk ``number`` stores; the last may hold more than the media has, or part of a sector.
+
+        The caller goes on to read all up to chunk ``last``.
 
         Raises:
             UnreadableBytes: the chunk is damaged or missing.
@@ -97,25 +122,34 @@ class EwfSource(ByteSource):
             raise self._missing(index)
         table, entries = self._tables[index], self._entries(index)
         start, compressed = table.place(entries[position], position)
-        end = table.place(entries[position + 1], position + 1)[0] if position + 1 < table.count else table.data_end
-        if end <= start:
-            end = table.data_end
-        length = min(end - start, stored_limit(self.chunk_size))
+        end = _end(table, entries, position)
+        length = min((end if end > start else table.data_end) - start, self._most_stored)
         if length <= 0:
             raise self._damaged(number, index, f"its table points to byte {start}, outside of the chunk data")
-        try:
+        if not compressed:
             # The end of the last chunk of a table is only known roughly, but that of a full uncompressed one is.
-            stored = self._files.read(table.segment, start, length if compressed else min(length, self.chunk_size + 4))
-        except UnreadableBytes as problem:
-            raise self._damaged(number, index, str(problem)) from problem
-        if stored == self._last_stored:
-            return self._last_chunk
-        data, _, fault = inflate(stored, self.chunk_size) if compressed else verify_uncompressed(stored)
+            length = min(length, self.chunk_size + 4)
+        stored = self._ahead.fetched(table.segment, start, length)
+        if stored is None:
+            until = _end(table, entries, min(position + max(0, last - number), table.count - 1))
+            try:
+                stored = self._ahead.read(table.segment, start, length, until)
+            except UnreadableBytes as problem:
+                raise self._damaged(number, index, str(problem)) from problem
+        data, fault = self._inflated(stored) if compressed else verify_uncompressed(bytes(stored))[::2]
         if fault:
             raise self._damaged(number, index, fault)
-        if compressed and len(stored) <= _REPEATED:
-            self._last_stored, self._last_chunk = stored, data
         return data
+
+    def _inflated(self, stored: memoryview) -> tuple[Chunk, str]:
+        if len(stored) > _REPEATED:
+            return inflate_chunk(stored, self.chunk_size)
+        if stored != self._last_stored:
+            data, fault = inflate_chunk(stored, self.chunk_size)
+            if fault:
+                return data, fault
+            self._last_stored, self._last_chunk = bytes(stored), data
+        return self._last_chunk, ""
 
     def _missing(self, index: int) -> UnreadableBytes:
         first = self._firsts[index] + self._tables[index].count if index >= 0 else 0
@@ -133,9 +167,15 @@ class EwfSource(ByteSource):
 
     def close(self) -> None:
         """See `ByteSource.close`."""
-        self._chunk.cache_clear()
+        self._cache.clear()
         self._entries.cache_clear()
         self._files.close()
+
+
+def _end(table: ChunkTable, entries: Sequence[int], position: int) -> int:
+    """Where the data of a chunk ends: where that of the next one starts."""
+    position += 1
+    return table.place(entries[position], position)[0] if position < table.count else table.data_end
 
 
 def place(pieces: Sequence[Piece], volume: Volume, *, complete: bool) -> tuple[list[Placed], list[Doubt]]:

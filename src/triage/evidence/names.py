@@ -7,9 +7,12 @@ def name_text(raw: bytes) -> str:
     >>> name_text(b"caf\xe9/")
     'caf\\xe9\\x2f'
     """
-    return raw.decode("utf-8", "backslashreplace").replace("/", "\\x2f").replace("\0", "\\x00")
+    text = raw.decode("utf-8", "backslashreplace")
+    return text.replace("/", "\\x2f").replace("\0", "\\x00") if "/" in text or "\0" in text else text
 
 
 def raw_if_other(raw: bytes, text: str) -> bytes:
     """``raw`` if ``text`` does not say the same, else ``b""``: what belongs into `Entry.raw_path`."""
+    if raw.isascii() and len(text) == len(raw):  # what is put in place of a byte is longer
+        return b""
     return b"" if text.encode("utf-8", "surrogatepass") == raw else raw

@@ -8,13 +8,13 @@ FILETIME counts 100 ns since 1601-01-01T00:00:00Z.
 """
 
 import struct
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from triage.errors import EvidenceError
 from triage.evidence.entry import EntryTimes
-from triage.evidence.source import ByteSource, UnreadableBytes
+from triage.evidence.mft_blocks import BLOCK, MftBlocks
+from triage.evidence.source import UnreadableBytes
 
 _STANDARD_INFORMATION: Final = 0x10
 _ATTRIBUTE_LIST: Final = 0x20
@@ -26,17 +26,21 @@ _DOS_NAMESPACE: Final = 2
 _HEADER: Final = struct.Struct("<4xHH12xH")  # update sequence: offset, count; offset of the first attribute
 _BASE: Final = struct.Struct("<32xQ")
 _ATTRIBUTE: Final = struct.Struct("<IIBBH2xH")  # type, length, non-resident, name length and offset, id
+_start_of_attribute: Final = struct.Struct("<IIB").unpack_from
 _RESIDENT: Final = struct.Struct("<IH")  # length and offset of the value, at 16
 _NONRESIDENT: Final = struct.Struct("<Q24xQQ")  # first cluster, size, valid size, at 16
 _NAME: Final = struct.Struct("<8xQQQQ25xB")  # created, modified, changed, accessed, namespace
 _TIMES: Final = struct.Struct("<QQQQ")
+_first_attribute: Final = struct.Struct("<20xH34xII").unpack_from  # offset of it; type and length of what is at 56
+_name_attribute: Final = struct.Struct("<IIB11xH10xQQQQ25xB").unpack_from
+"""Type, length, non-resident and offset of the value; `_NAME` if the value is at 24."""
+_USUAL_LENGTHS: Final = (72, 96)
+"""Of $STANDARD_INFORMATION, before and since NTFS 3."""
 _LIST_ENTRY: Final = struct.Struct("<IH10xQ")  # type, length, record reference
 _REFERENCE_MASK: Final = (1 << 48) - 1
 
 _STRIDE: Final = 512
 _UNIX_EPOCH: Final = 116_444_736_000_000_000
-_BLOCK: Final = 64 << 10
-_BLOCKS_KEPT: Final = 128
 _MOST_EXTENSIONS: Final = 256
 _LONGEST_LIST: Final = 256 << 10
 _UNREAD: Final = (b"", 0)
@@ -53,7 +57,8 @@ class RecordFacts(NamedTuple):
     valid: dict[str, int]
 
 
-_NONE: Final = RecordFacts(None, {})
+_ALL_VALID: Final[dict[str, int]] = {}
+_NONE: Final = RecordFacts(None, _ALL_VALID)
 
 
 def unix_ns(filetime: int) -> int | None:
@@ -78,15 +83,14 @@ def record_size(boot: bytes) -> int:
 class Mft:
     """Records of a master file table.
 
-    ``table`` holds its bytes, ``size`` is that of a record, and ``read_list(record, attribute, size)`` reads a list of
+    ``blocks`` hold its bytes, ``size`` is that of a record, and ``read_list(record, attribute, size)`` reads a list of
     attributes that is stored outside of its record.
     """
 
-    def __init__(self, table: ByteSource, size: int, read_list: Callable[[int, int, int], bytes]) -> None:
-        self._table = table
+    def __init__(self, blocks: MftBlocks, size: int, read_list: Callable[[int, int, int], bytes]) -> None:
+        self._blocks = blocks
         self._size = size
         self._read_list = read_list
-        self._blocks: OrderedDict[int, bytes] = OrderedDict()
 
     def facts(self, number: int) -> RecordFacts:
         """What record ``number`` says; nothing if it cannot be read or makes no sense."""
@@ -98,15 +102,16 @@ class Mft:
             found = self._facts(_fixed(block[at : at + self._size]), 0, exact=True)
         if found is None:
             return _NONE
-        name_times, valid, list_at = found
+        facts, list_at = found
         if list_at:
-            valid = dict(valid)
+            name_times, valid = facts[0], dict(facts[1])
             for extension in self._extensions(number, list_at):
                 more = self._facts(extension, 0, exact=True)
                 if more is not None:
-                    name_times = more[0] or name_times
-                    valid.update(more[1])
-        return RecordFacts(name_times, valid)
+                    name_times = more[0][0] or name_times
+                    valid.update(more[0][1])
+            return RecordFacts(name_times, valid)
+        return facts
 
     def times(self, number: int) -> EntryTimes | None:
         """The times of $STANDARD_INFORMATION in record ``number``; `None` if there are none."""
@@ -122,60 +127,64 @@ class Mft:
 
     def _facts(  # noqa: C901 - one loop over the attributes, run for every file
         self, block: bytes, begin: int, exact: bool = False
-    ) -> tuple[EntryTimes | None, dict[str, int], int] | None:
-        """Name times, valid lengths, offset of the attribute list; `None` if the record must be `_fixed` first."""
-        name_times: EntryTimes | None = None
-        valid = _NONE.valid
-        list_at = 0
+    ) -> tuple[RecordFacts, int] | None:
+        """What the record says, offset of the attribute list; `None` if the record must be `_fixed` first."""
         if not block:
             return None
+        name_times: EntryTimes | None = None
+        valid = _ALL_VALID
+        list_at = 0
         end = begin + self._size
-        at = begin + block[begin + 20] + (block[begin + 21] << 8)
+        first, kind, length = _first_attribute(block, begin)
+        at = begin + first
+        if first == 56 and kind == _STANDARD_INFORMATION and length in _USUAL_LENGTHS:
+            # Most records begin like this: a short cut past what the loop does, in the first sector.
+            at += length
+            kind, length, nonresident, value, *times = _name_attribute(block, at)
+            if kind == _FILE_NAME and not nonresident and value == 24 and length >= 90 and at + length <= end:
+                name_times = _name_times(*times)
+                at += length
         while at + 24 <= end:
-            if not exact and at % _STRIDE > _STRIDE - 26:
+            if at % _STRIDE > _STRIDE - 26 and not exact:
                 return None
-            kind, length, nonresident, name_length, name_at, _ = _ATTRIBUTE.unpack_from(block, at)
+            kind, length, nonresident = _start_of_attribute(block, at)
             if kind == _END or length < 24 or at + length > end:
                 break
             if kind == _FILE_NAME and not nonresident:
                 value = at + block[at + 20] + (block[at + 21] << 8)
-                if not exact and value % _STRIDE > _STRIDE - 68:
+                if value % _STRIDE > _STRIDE - 68 and not exact:
                     return None
                 if value + 66 <= at + length:
-                    name_times = _times_of_name(block, value) or name_times
+                    name_times = _name_times(*_NAME.unpack_from(block, value)) or name_times
             elif kind == _DATA and nonresident and length >= 64:
-                if not exact and at % _STRIDE > _STRIDE - 66:
+                if at % _STRIDE > _STRIDE - 66 and not exact:
                     return None
                 first, size, written = _NONRESIDENT.unpack_from(block, at + 16)
                 if written < size and not first:
                     if not exact:
                         return None
+                    _, _, _, name_length, name_at, _ = _ATTRIBUTE.unpack_from(block, at)
                     name = block[at + name_at : at + name_at + 2 * name_length]
                     valid = {**valid, name.decode("utf-16-le", "replace"): written}
             elif kind == _ATTRIBUTE_LIST:
                 list_at = at - begin
             at += length
-        return name_times, valid, list_at
+        return RecordFacts(name_times, valid), list_at
 
     def _place(self, number: int) -> tuple[bytes, int]:
         """A block of the table and where in it the record begins."""
         size = self._size
-        index, skip = divmod(number * size, _BLOCK)
-        block = self._blocks.get(index)
-        if block is None:
-            try:
-                block = self._table.read_at(index * _BLOCK, _BLOCK)
-            except UnreadableBytes:
-                # The rest of the block may be readable.
-                return self._alone(number), 0
-            self._blocks[index] = block
-            if len(self._blocks) > _BLOCKS_KEPT:
-                self._blocks.popitem(last=False)
+        index, skip = divmod(number * size, BLOCK)
+        try:
+            block = self._blocks.block(index)
+        except UnreadableBytes:
+            # The rest of the block may be readable.
+            return self._alone(number), 0
         return (block, skip) if skip + size <= len(block) else _UNREAD
 
     def _alone(self, number: int) -> bytes:
         try:
-            record = self._table.read_at(number * self._size, self._size)
+            record = self._blocks.read(number * self._size, self._size)
         except UnreadableBytes:
             return b""
         return record if len(record) == self._size else b""
@@ -217,11 +226,13 @@ class Mft:
             place += step
 
 
-def _times_of_name(block: bytes, at: int) -> EntryTimes | None:
-    """The times of the $FILE_NAME value at ``at``; `None` if it is a DOS name."""
-    created, modified, changed, accessed, namespace = _NAME.unpack_from(block, at)
+def _name_times(created: int, modified: int, changed: int, accessed: int, namespace: int) -> EntryTimes | None:
+    """The times of a $FILE_NAME; `None` if it is a DOS name."""
     if namespace == _DOS_NAMESPACE:
         return None
+    if created == modified == changed == accessed:  # as they are when a file is made
+        ns = (created - _UNIX_EPOCH) * 100 if created else None
+        return EntryTimes(ns, ns, ns, ns)
     return EntryTimes(
         (modified - _UNIX_EPOCH) * 100 if modified else None,
         (accessed - _UNIX_EPOCH) * 100 if accessed else None,

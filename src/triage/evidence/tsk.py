@@ -8,7 +8,7 @@ its runs. On ext3 and ext4 nothing is kept: such entries carry `EntryFlag.NO_CON
 them, because one for each would fill a store with what the flag says already.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -25,9 +25,9 @@ from triage.notices import Notice, NoticeKind, notice
 
 ORIGIN: Final = "evidence.tsk"
 _ORPHANS: Final = "$OrphanFiles"
-_DOTS: Final = (b".", b"..")
+_DOTS: Final = frozenset({b".", b".."})
 _NO_CONTENT: Final = int(EntryFlag.NO_CONTENT)
-_MAY_BE_DIRECTORY: Final = (EntryType.DIRECTORY, EntryType.VIRTUAL_DIRECTORY, EntryType.UNKNOWN)
+_MAY_BE_DIRECTORY: Final = frozenset({EntryType.DIRECTORY, EntryType.VIRTUAL_DIRECTORY, EntryType.UNKNOWN})
 
 
 def detect(source: ByteSource, locator: Locator, options: OpenOptions) -> tuple[FileSystem, ...]:  # noqa: ARG001
@@ -58,6 +58,14 @@ class _Folder:
         self.raw_path = raw_path
         self.orphan = orphan
 
+    def place(self, raw: bytes) -> tuple[str, bytes]:
+        """Path and raw path of the name ``raw`` in this directory."""
+        text = name_text(raw)
+        if self.raw_path or raw_if_other(raw, text):
+            above = self.raw_path or self.path.encode("utf-8", "surrogatepass")
+            return f"{self.path}/{text}", above + b"/" + raw
+        return f"{self.path}/{text}", b""
+
 
 class TskFileSystem(FileSystem):
     """One file system that TSK has opened."""
@@ -79,57 +87,51 @@ class TskFileSystem(FileSystem):
         if claimed > self._size:
             text = f"the file system has {claimed} bytes, of which the volume holds {self._size}"
             yield notice(NoticeKind.TRUNCATED, self.locator, text, ORIGIN)
-        bounds = Bounds(self._limits, self.locator, ORIGIN)
-        forgotten = 0
-        for item in self._names(bounds):
-            if isinstance(item, Notice):
-                yield item
-                continue
-            if item.flags & _NO_CONTENT:
-                forgotten += 1
-            yield item
+        forgotten = yield from self._names(Bounds(self._limits, self.locator, ORIGIN))
         if forgotten:
             text = f"{forgotten} deleted entries whose content the file system no longer tells where to find"
             yield notice(NoticeKind.NOT_RECOVERABLE, self.locator, text, ORIGIN)
 
-    def _names(self, bounds: Bounds) -> Iterator[Entry | Notice]:
-        native = self._native
+    def _names(self, bounds: Bounds) -> Generator[Entry | Notice, None, int]:
+        """All entries; returns how many deleted ones have no content."""
+        native, make = self._native, self._maker.entries
+        forgotten = count = 0
         bounds.refuse("/", 0, native.root)
         stack = [_Folder(native.directory(native.root), native.root)]
         freed: set[int] = set()
         while stack:
             folder = stack[-1]
-            found = next(folder.names, None)
-            if found is None:
+            for found in folder.names:
+                if isinstance(found, Problem):
+                    folder.failed = True
+                    yield self._problem(folder.path, found)
+                    continue
+                raw, meta = found.name, found.meta
+                if raw in _DOTS and (meta is None or meta.type != EntryType.FILE):
+                    continue
+                count += 1
+                if count > bounds.limits.entries:
+                    yield bounds.stop()
+                    return forgotten
+                if meta is not None and meta.flags & tsk_native.META_UNALLOCATED:
+                    freed.add(found.address)
+                path, raw_path = folder.place(raw)
+                for entry in make(found, path, raw_path, folder.orphan):
+                    if entry.flags & _NO_CONTENT:
+                        forgotten += 1
+                    yield entry
+                if found.type in _MAY_BE_DIRECTORY and self._leads_on(found):
+                    refusal = bounds.refuse(path, len(stack), found.address)
+                    if refusal is None:
+                        orphan = folder.orphan or found.address == native.orphans
+                        stack.append(_Folder(native.directory(found.address), found.address, path, raw_path, orphan))
+                        break
+                    yield refusal
+            else:
                 stack.pop()
                 if folder.failed and folder.address in (native.root, native.orphans):
                     yield from self._instead(folder, freed, stack)
-                continue
-            if isinstance(found, Problem):
-                folder.failed = True
-                yield self._problem(folder.path, found)
-                continue
-            meta = found.meta
-            if found.name in _DOTS and (meta is None or meta.type != EntryType.FILE):
-                continue
-            if bounds.full():
-                yield bounds.stop()
-                return
-            if meta is not None and meta.flags & tsk_native.META_UNALLOCATED:
-                freed.add(found.address)
-            text = name_text(found.name)
-            path = f"{folder.path}/{text}"
-            raw_path = b""
-            if folder.raw_path or raw_if_other(found.name, text):
-                raw_path = (folder.raw_path or folder.path.encode("utf-8", "surrogatepass")) + b"/" + found.name
-            yield from self._maker.entries(found, path, raw_path, folder.orphan)
-            if self._leads_on(found):
-                refusal = bounds.refuse(path, len(stack), found.address)
-                if refusal is not None:
-                    yield refusal
-                    continue
-                orphan = folder.orphan or found.address == native.orphans
-                stack.append(_Folder(native.directory(found.address), found.address, path, raw_path, orphan))
+        return forgotten
 
     def _instead(self, failed: _Folder, freed: set[int], stack: list[_Folder]) -> Iterator[Entry]:
         """Go through the table of metadata where TSK cannot: it finds no orphans if one directory is damaged.
@@ -148,7 +150,7 @@ class TskFileSystem(FileSystem):
     def _leads_on(found: Name) -> bool:
         """Whether ``found`` is a directory to enter: live, or deleted with metadata that nobody else uses now."""
         meta = found.meta
-        if meta is None or found.type not in _MAY_BE_DIRECTORY or not is_directory(found):
+        if meta is None or not is_directory(found):
             return False
         return not found.flags & tsk_native.NAME_UNALLOCATED or bool(meta.flags & tsk_native.META_UNALLOCATED)
 

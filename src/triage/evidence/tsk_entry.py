@@ -6,9 +6,10 @@ from functools import cache
 from typing import Final
 
 from triage.evidence import fat_times, ntfs_mft, tsk_native
-from triage.evidence.entry import HOLE, Entry, EntryFlag, EntryTimes, EntryType, Extent, ExtentSource
+from triage.evidence.entry import HOLE, Entry, EntryFlag, EntryTimes, EntryType, Extent
 from triage.evidence.ext_inodes import append
 from triage.evidence.fat_times import FatDirectoryEntries
+from triage.evidence.mft_blocks import MftBlocks
 from triage.evidence.names import name_text
 from triage.evidence.ntfs_mft import Mft
 from triage.evidence.source import ByteSource, UnreadableBytes
@@ -22,7 +23,12 @@ _ALL_VALID: Final[dict[str, int]] = {}
 _VIRTUAL: Final = (EntryType.VIRTUAL_FILE, EntryType.VIRTUAL_DIRECTORY)
 _DIRECTORIES: Final = (EntryType.DIRECTORY, EntryType.VIRTUAL_DIRECTORY)
 
-# Plain numbers, because arithmetic on members of an enumeration took a fifth of the walk.
+# Plain numbers and letters, because arithmetic on members of an enumeration, and looking them up, took a fifth of the
+# walk.
+_FILE: Final = EntryType.FILE
+_DIRECTORY: Final = EntryType.DIRECTORY
+_NTFS_DATA: Final = tsk_native.NTFS_DATA
+_NTFS_INDEX_ROOT: Final = tsk_native.NTFS_INDEX_ROOT
 _DELETED: Final = int(EntryFlag.DELETED)
 _META_UNALLOCATED: Final = int(EntryFlag.META_UNALLOCATED)
 _ORPHAN: Final = int(EntryFlag.ORPHAN)
@@ -75,8 +81,9 @@ class EntryMaker:
             if attribute.type == tsk_native.NTFS_DATA and not attribute.name:
                 extents = self._extents(attribute.runs, attribute.size, attribute.size)
                 if extents is not None:
-                    table = ExtentSource(self._source, extents)
-                    return Mft(table, size, self._attribute_list)
+                    blocks = MftBlocks.of_volume(self._source, extents)
+                    self._native.keep_mft(blocks)
+                    return Mft(blocks, size, self._attribute_list)
         return None
 
     def _attribute_list(self, address: int, attribute: int, size: int) -> bytes:
@@ -140,11 +147,15 @@ class EntryMaker:
         times = _stored_times(meta)
         if self._mft is not None and not flags & _VIRTUAL_FLAG:
             name_times, valid = self._mft.facts(meta.address)
-            if any(ns is None or ns < SECOND for ns in times):
+            modified, accessed, changed, created = times
+            if (
+                modified is None or accessed is None or changed is None or created is None
+                or modified < SECOND or accessed < SECOND or changed < SECOND or created < SECOND
+            ):  # fmt: skip
                 # TSK gives second 0, but keeps the fraction, for times before 1970 and after 2106.
                 times = self._mft.times(meta.address) or times
         address, name_type = found.address, found.type
-        _, _, kind, _, size, mode, uid, gid, links, _, _, _, _, _ = meta
+        _, _, kind, _, size, mode, uid, gid, links, _, _ = meta
         attributes = self._native.attributes_of(found)
         if not attributes:
             if flags & _META_UNALLOCATED and kind not in _DIRECTORIES:
@@ -155,24 +166,26 @@ class EntryMaker:
             )  # fmt: skip
             return [nothing]
         entries = []
+        is_named = False
         for type_, number, raw_name, size, stored_flags, runs in attributes:
             stream = name_text(raw_name) if raw_name else ""
-            if type_ == tsk_native.NTFS_INDEX_ROOT and stream == "$I30":
+            if type_ == _NTFS_INDEX_ROOT and stream == "$I30":
                 stream = ""  # a directory's index is the directory itself
             storage = _storage_flags(stored_flags)
             extents = None
             if not storage & _THROUGH_LIBRARY:
-                extents = self._extents(runs, size, valid.get(stream, size))
+                extents = self._extents(runs, size, valid.get(stream, size) if valid else size)
                 if address == _BAD_CLUSTERS and not runs and size:
                     # As long as the volume; TSK drops its one hole, so that nothing could be read.
                     extents, storage = (Extent(HOLE, size),), storage | _SPARSE
+            is_named = is_named or not stream
             entry = Entry(
-                path, EntryType.FILE if type_ == tsk_native.NTFS_DATA and kind == EntryType.DIRECTORY else kind,
+                path, _FILE if type_ == _NTFS_DATA and kind == _DIRECTORY else kind,
                 f"{address}-{type_}-{number}", size, flags | storage, times, extents, stream, name_type, mode, uid, gid,
                 links, "", raw_path, None if stream else name_times,
             )  # fmt: skip
             entries.append(entry)
-        if name_times is not None and all(entry.stream for entry in entries):
+        if not is_named and name_times is not None:
             entries[0] = entries[0]._replace(name_times=name_times)
         return entries
 
@@ -204,7 +217,8 @@ class EntryMaker:
         return tuple(extents) if done >= size else None
 
     def _fat_times(self, meta: Meta) -> EntryTimes:
-        if self._fat is None or not (meta.modified[0] or meta.accessed[0] or meta.created[0]):
+        modified, _, accessed, _, _, _, created, _ = meta.times
+        if self._fat is None or not (modified or accessed or created):
             return _NO_TIMES
         return self._fat.times(meta.address) or _NO_TIMES
 
@@ -215,23 +229,25 @@ def _storage_flags(stored: int) -> int:
 
 
 def _iso_times(meta: Meta) -> EntryTimes:
-    return EntryTimes(created=_wall_clock(meta.created))
-
-
-def _ns(stored: tuple[int, int]) -> int | None:
-    return stored[0] * SECOND + stored[1] if stored[0] or stored[1] else None
+    return EntryTimes(created=_wall_clock(meta.times[6]))
 
 
 def _stored_times(meta: Meta) -> EntryTimes:
-    return EntryTimes(_ns(meta.modified), _ns(meta.accessed), _ns(meta.changed), _ns(meta.created))
+    """TSK's times; 0 seconds and 0 nanoseconds stand for none."""
+    m, m_ns, a, a_ns, c, c_ns, b, b_ns = meta.times
+    return EntryTimes(
+        m * SECOND + m_ns if m or m_ns else None,
+        a * SECOND + a_ns if a or a_ns else None,
+        c * SECOND + c_ns if c or c_ns else None,
+        b * SECOND + b_ns if b or b_ns else None,
+    )
 
 
-def _wall_clock(stored: tuple[int, int]) -> int | None:
+def _wall_clock(seconds: int) -> int | None:
     """Undo the zone of this process, in which TSK read a wall clock of ISO 9660.
 
     TSK calls ``mktime`` with daylight saving off, so that in summer the clock of this zone shows another hour.
     """
-    seconds = stored[0]
     if not seconds:
         return None
     shown = calendar.timegm(time.localtime(seconds))

@@ -13,6 +13,7 @@ import pytsk3
 from triage.errors import EvidenceError
 from triage.evidence import ext_inodes
 from triage.evidence.ext_inodes import InodeTables
+from triage.evidence.mft_blocks import MftBlocks
 from triage.evidence.source import ByteSource, UnreadableBytes
 
 NAME_UNALLOCATED: Final = 2
@@ -26,6 +27,7 @@ ATTRIBUTE_SPARSE: Final = 64
 RUN_HOLE: Final = 1 | 2
 """A run that is stored nowhere: FILLER (its place in the run list was never seen) or SPARSE."""
 RUN_ENCRYPTED: Final = 4
+_META_LINK: Final = 6
 
 DEFAULT_DATA: Final = 1
 NTFS_ATTRIBUTE_LIST: Final = 32
@@ -63,6 +65,10 @@ _TYPES: Final = {
 }
 
 
+# What a named tuple's own constructor calls, without its Python function: several of these are made for every name.
+_new: Final = tuple.__new__
+
+
 class Run(NamedTuple):
     """A run of an attribute, in blocks: place on disk, length, ``TSK_FS_ATTR_RUN_FLAG_*``, place in the attribute."""
 
@@ -84,7 +90,10 @@ class Attribute(NamedTuple):
 
 
 class Meta(NamedTuple):
-    """Metadata of a file: an inode, an MFT record, an entry of FAT. Times are TSK's seconds and nanoseconds."""
+    """Metadata of a file: an inode, an MFT record, an entry of FAT.
+
+    ``times`` are TSK's seconds and nanoseconds of modified, accessed, changed and created, one after the other.
+    """
 
     address: int
     sequence: int
@@ -96,10 +105,7 @@ class Meta(NamedTuple):
     gid: int
     links: int
     link: bytes
-    modified: tuple[int, int]
-    accessed: tuple[int, int]
-    changed: tuple[int, int]
-    created: tuple[int, int]
+    times: tuple[int, int, int, int, int, int, int, int]
 
 
 class Name(NamedTuple):
@@ -136,6 +142,7 @@ class _Image(pytsk3.Img_Info):  # type: ignore[misc]  # untyped base
     def __init__(self, source: ByteSource) -> None:
         self._source = source
         self._retry = False
+        self.mft: MftBlocks | None = None
         self.lost: list[tuple[int, int]] = []
         """Offset and length of reads that failed since it was last cleared."""
         super().__init__(url="", type=pytsk3.TSK_IMG_TYPE_EXTERNAL)
@@ -148,6 +155,11 @@ class _Image(pytsk3.Img_Info):  # type: ignore[misc]  # untyped base
 
         TSK first fills a block of its cache and, if that fails, asks again for what it needs of it.
         """
+        if self.mft is not None:
+            data = self.mft.of_range(offset, length)
+            if data:
+                self._retry = False
+                return data
         if self._retry and self.lost and self.lost[-1][0] <= offset < sum(self.lost[-1]):
             self.lost.pop()
         self._retry = False
@@ -167,34 +179,42 @@ def _attributes(file: Any, wanted: frozenset[int]) -> tuple[Attribute, ...]:
     found = []
     for attribute in file:
         info = attribute.info
-        kind = int(info.type)
-        if kind not in wanted:
-            continue
-        flags = int(info.flags)
-        runs: tuple[Run, ...] = ()
-        if flags & ATTRIBUTE_NONRESIDENT:
-            runs = tuple([Run(run.addr, run.len, int(run.flags), run.offset) for run in attribute])
-        found.append(Attribute(kind, info.id, info.name or b"", info.size, flags, runs))
+        kind = info.type
+        if kind in wanted:
+            flags = info.flags
+            runs: tuple[Run, ...] = ()
+            if flags & ATTRIBUTE_NONRESIDENT:
+                runs = tuple([_new(Run, (run.addr, run.len, run.flags, run.offset)) for run in attribute])
+            found.append(_new(Attribute, (kind, info.id, info.name or b"", info.size, flags, runs)))
     return tuple(found)
 
 
 def _meta(meta: Any) -> Meta:
-    kind = int(meta.type)
-    return Meta(
-        meta.addr,
-        meta.seq,
-        _META_LETTERS[kind] if 0 <= kind < len(_META_LETTERS) else "-",
-        int(meta.flags),
-        meta.size,
-        int(meta.mode),
-        meta.uid,
-        meta.gid,
-        meta.nlink,
-        (meta.link or b"") if kind == 6 else b"",
-        (meta.mtime, meta.mtime_nano),
-        (meta.atime, meta.atime_nano),
-        (meta.ctime, meta.ctime_nano),
-        (meta.crtime, meta.crtime_nano),
+    kind = meta.type
+    return _new(
+        Meta,
+        (
+            meta.addr,
+            meta.seq,
+            _META_LETTERS[kind] if 0 <= kind < len(_META_LETTERS) else "-",
+            meta.flags,
+            meta.size,
+            meta.mode,
+            meta.uid,
+            meta.gid,
+            meta.nlink,
+            (meta.link or b"") if kind == _META_LINK else b"",
+            (
+                meta.mtime,
+                meta.mtime_nano,
+                meta.atime,
+                meta.atime_nano,
+                meta.ctime,
+                meta.ctime_nano,
+                meta.crtime,
+                meta.crtime_nano,
+            ),
+        ),
     )
 
 
@@ -249,6 +269,10 @@ class NativeFileSystem:
         data = {"ntfs": (NTFS_DATA, NTFS_INDEX_ROOT), "hfs+": (HFS_DATA,)}.get(self.type, (DEFAULT_DATA,))
         self._wanted = frozenset(data)
 
+    def keep_mft(self, blocks: MftBlocks) -> None:
+        """Answer TSK out of ``blocks`` where it asks for bytes of the master file table."""
+        self._image.mft = blocks
+
     def directory(self, address: int) -> Iterator[Name | Problem]:
         """The names in a directory, and each problem that TSK meets on the way."""
         image = self._image
@@ -275,17 +299,17 @@ class NativeFileSystem:
     def _name(self, file: Any) -> Name:
         info = file.info
         name = info.name
-        flags = int(name.flags)
+        flags = name.flags
         address = name.meta_addr
         found = info.meta
         superseded = False
         if found is None and (address or not flags & NAME_UNALLOCATED):
             file, found, superseded = self._by_address(address, name.meta_seq)
-        kind = int(name.type)
+        kind = name.type
         letter = _NAME_LETTERS[kind] if 0 <= kind < len(_NAME_LETTERS) else "-"
         if found is None:
             return Name(name.name or b"", letter, flags, address, None, superseded, None)
-        return Name(name.name or b"", letter, flags, address, _meta(found), False, file)
+        return _new(Name, (name.name or b"", letter, flags, address, _meta(found), False, file))
 
     def attributes_of(self, found: Name) -> tuple[Attribute, ...]:
         """The data attributes of what ``found`` leads to; none if TSK has none for it (its size and times stand)."""
@@ -306,7 +330,7 @@ class NativeFileSystem:
             return None, None, False
         if self.type == "ntfs":
             stored = meta.seq
-            if int(meta.flags) & META_UNALLOCATED and stored > 0:
+            if meta.flags & META_UNALLOCATED and stored > 0:
                 stored -= 1
             if stored != sequence:
                 return None, None, True

@@ -10,12 +10,15 @@ reading.
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 from triage.evidence.entry import Entry, EntryFlag, EntryTimes, EntryType
 from triage.times import SECOND
 
 _CONTROL: Final = bytes(ord("^") if byte < 32 or byte == 127 else byte for byte in range(256))
+_DELETED: Final = int(EntryFlag.DELETED)
+_REALLOCATED: Final = int(EntryFlag.REALLOCATED)
 _FILE_NAME_HEADER: Final = 66  # bytes of a $FILE_NAME attribute before the name
 
 
@@ -40,10 +43,10 @@ def bodyfile_lines(label: str, volume: str, entry: Entry, md5: str = "") -> Iter
 
 def _deleted(entry: Entry) -> bytes:
     """The remark of fls; it says ``realloc`` only where there is metadata to speak of."""
-    if not entry.flags & EntryFlag.DELETED:
+    if not entry.flags & _DELETED:
         return b""
     has_metadata = entry.type != EntryType.UNKNOWN or any(entry.times)
-    return b" (deleted-realloc)" if entry.flags & EntryFlag.REALLOCATED and has_metadata else b" (deleted)"
+    return b" (deleted-realloc)" if entry.flags & _REALLOCATED and has_metadata else b" (deleted)"
 
 
 def _name(text: str) -> bytes:
@@ -56,16 +59,39 @@ def mode_text(entry: Entry) -> str:
     >>> mode_text(Entry("/a", "d", "5", 0, mode=0o41755, name_type="d"))
     'd/drwxr-xr-t'
     """
-    bits = entry.mode & 0o7777
+    return mode_letters(entry.name_type, entry.type, entry.mode)
+
+
+@lru_cache(maxsize=1024)
+def mode_letters(name_type: str, kind: str, mode: int) -> str:
+    """The same of the type letters of name and metadata, and the mode.
+
+    >>> mode_letters("", "r", 0o644)
+    '-/rrw-r--r--'
+    """
+    bits = mode & 0o7777
     letters = [letter if bits >> 8 - n & 1 else "-" for n, letter in enumerate("rwxrwxrwx")]
     for place, bit, letter in ((2, 0o4000, "s"), (5, 0o2000, "s"), (8, 0o1000, "t")):
         if bits & bit:
             letters[place] = letter if letters[place] == "x" else letter.upper()
-    return f"{entry.name_type or '-'}/{entry.type}{''.join(letters)}"
+    return f"{name_type or '-'}/{kind}{''.join(letters)}"
 
 
 def _line(md5: str, name: bytes, address: str, mode: str, entry: Entry, size: int, times: EntryTimes) -> bytes:
-    modified, accessed, changed, created = (0 if ns is None else ns // SECOND for ns in times)
-    safe = name.translate(_CONTROL).replace(b"|", b"\\x7C")
-    numbers = (entry.uid, entry.gid, size, accessed, modified, changed, created)
-    return b"|".join((md5.encode() or b"0", safe, address.encode(), mode.encode(), *(b"%d" % n for n in numbers)))
+    modified, accessed, changed, created = times
+    safe = name.translate(_CONTROL)
+    if b"|" in safe:
+        safe = safe.replace(b"|", b"\\x7C")
+    return b"%b|%b|%b|%b|%d|%d|%d|%d|%d|%d|%d" % (
+        md5.encode() or b"0",
+        safe,
+        address.encode(),
+        mode.encode(),
+        entry.uid,
+        entry.gid,
+        size,
+        accessed // SECOND if accessed else 0,
+        modified // SECOND if modified else 0,
+        changed // SECOND if changed else 0,
+        created // SECOND if created else 0,
+    )

@@ -66,7 +66,7 @@ def entry_row(
     digests = digests or {}
     names = entry.name_times or EntryTimes()
     stamps: list[Value] = [
-        _stamp(ns, step, clock.basis) for ns, step in zip((*entry.times, *names), clock.steps() * 2, strict=True)
+        stamp(ns, step, clock.basis) for ns, step in zip((*entry.times, *names), clock.steps() * 2, strict=True)
     ]
     values = (
         label, volume, entry.path, entry.stream, entry.type, entry.address, entry.size,
@@ -269,7 +269,8 @@ def _digest(content: ContentRow | None, name: str) -> str:
     return content.digests.get(name, "") if content else ""
 
 
-def _stamp(ns: int | None, step: int, basis: str) -> str:
+def stamp(ns: int | None, step: int, basis: str) -> str:
+    """The text of a time of an entry: `triage.times.iso`, ``Z`` only for UTC, or what is wrong with it."""
     if ns is None:
         return ""
     if not _FIRST_NS <= ns < _LAST_NS:

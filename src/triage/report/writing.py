@@ -15,7 +15,8 @@ from triage.report.text import json_safe, visible
 
 _FORMULA: Final = ("=", "+", "-", "@", "'")
 _MARKS: Final = tuple(" " + mark for mark in _FORMULA)
-_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+json_text: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+"""JSON of a value, as short as it can be, and not yet `json_safe`."""
 
 
 def csv_cell(value: Value) -> str | int | float:
@@ -37,6 +38,11 @@ def csv_cell(value: Value) -> str | int | float:
     if isinstance(value, int | float):
         return value
     return csv_cell("; ".join(value))
+
+
+def csv_text(value: str | bool | list[str]) -> str:
+    """`csv_cell` of what is no number."""
+    return str(csv_cell(value))
 
 
 def write_csv(rows: Iterable[Row], fields: Iterable[str], stream: TextIO) -> int:
@@ -65,7 +71,7 @@ def write_jsonl(rows: Iterable[Row], stream: TextIO) -> int:
     """Write one JSON object a line, with every value exact; return the number of rows."""
     count = 0
     for row in rows:
-        stream.write(json_safe(_encode(row)) + "\n")
+        stream.write(json_safe(json_text(row)) + "\n")
         count += 1
     return count
 

@@ -1,0 +1,1 @@
+"""Parts of the benchmark runner: measuring a command, the tools, what a case says, figures, and their rendering."""
