@@ -1,9 +1,8 @@
 """YARA rules over the content of every file."""
 
-import ctypes
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from fnmatch import fnmatchcase, translate
 from functools import lru_cache
@@ -11,6 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import ClassVar, Final, NamedTuple, Protocol
 
+import hyperscan
 import yara
 
 from triage.api import File, Grade, Hit, SkipFile, Window, WindowScanner
@@ -24,6 +24,7 @@ NAMES: Final = {"filename": "", "filepath": "", "extension": "", "filetype": ""}
 """External variables that rules may use: name, full path, extension with its dot in lower case, MIME type."""
 NEEDS: Final = ("needs_name", "needs_path", "needs_start", "needs_text", "needs_wide")
 """What a rule may state that it cannot match without, see ``rules/README.md``."""
+_NOTHING: Final[Set[bytes]] = frozenset()
 SUFFIXES: Final = frozenset({".yar", ".yara"})
 
 
@@ -85,22 +86,41 @@ class Gate:
         self._name = re.compile(names, re.IGNORECASE).match if names else _never
         self._path = re.compile(parts, re.IGNORECASE).search if parts else _never
         self._start = re.compile(start, re.DOTALL).match if start else _never
-        self._texts = [each.encode() for each in listed["needs_text"]]
-        self._texts += [each.encode("utf-16-le") for each in listed["needs_wide"]]
+        self.texts = [each.encode() for each in listed["needs_text"]]
+        self.texts += [each.encode("utf-16-le") for each in listed["needs_wide"]]
 
     def by_place(self, window: Window) -> bool:
         """Whether name, path or beginning are among what is needed."""
         file = window.file
         return bool(self._name(file.name) or self._start(window.data) or self._path(file.path))
 
-    def by_text(self, window: Window, limit: int | None) -> bool:
-        """Whether a text that is needed is in the first ``limit`` bytes of the window."""
-        data = window.data
-        length = len(data) if limit is None else min(limit, len(data))
-        for text in self._texts:  # noqa: SIM110 - a generator for every file would cost as much as the search in it
-            if _contains(data, length, text):
-                return True
-        return False
+    def by_text(self, found: Set[bytes]) -> bool:
+        """Whether a text that is needed is among those found in the window."""
+        return not found.isdisjoint(self.texts)
+
+
+class Texts:
+    """Looks for many texts in one pass over content, whatever their case: a tenth of what YARA takes for it."""
+
+    def __init__(self, texts: Iterable[bytes]) -> None:
+        self._texts = sorted(set(texts))
+        self._database = hyperscan.Database()
+        if self._texts:
+            flags = hyperscan.HS_FLAG_CASELESS | hyperscan.HS_FLAG_SINGLEMATCH
+            self._database.compile(
+                expressions=[b"".join(b"\\x%02x" % byte for byte in text) for text in self._texts],
+                ids=list(range(len(self._texts))),
+                elements=len(self._texts),
+                flags=[flags] * len(self._texts),
+            )
+
+    def among(self, data: bytes) -> Set[bytes]:
+        """Those that ``data`` holds."""
+        if not self._texts or not data:
+            return _NOTHING
+        found: set[bytes] = set()
+        self._database.scan(data, match_event_handler=lambda number, *_: found.add(self._texts[number]))
+        return found
 
 
 class Group(NamedTuple):
@@ -110,19 +130,23 @@ class Group(NamedTuple):
     reach: Reach
     gate: Gate | None
 
-    def sees(self, window: Window, place: bool) -> bool:
-        """Whether the rules are run over this window; ``place``: its place is one that some group needs."""
+    def sees(self, window: Window, place: bool, found: Set[bytes]) -> bool:
+        """Whether the rules are run over this window, which holds the texts ``found``.
+
+        ``place`` says that its name, path or beginning is one that some group needs.
+        """
         reach, gate = self.reach, self.gate
         if window.offset and reach.limit is not None:
             return False
-        return gate is None or (place and gate.by_place(window)) or gate.by_text(window, reach.limit)
+        return gate is None or (place and gate.by_place(window)) or gate.by_text(found)
 
 
 class Fitting(NamedTuple):
-    """The groups for a MIME type, and one gate that stands before all that have one."""
+    """The groups for a MIME type, one gate that stands before all that have one, and the texts that they need."""
 
     groups: Sequence[Group]
     gate: Gate
+    texts: Texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,9 +189,10 @@ class YaraRules(WindowScanner):
         """One hit for each rule that matches in this window."""
         fitting = self._fitting(window.file.type)
         place = fitting.gate.by_place(window)
+        found = fitting.texts.among(window.data)
         matches: list[Match] = []
         for group in fitting.groups:
-            if group.sees(window, place):
+            if group.sees(window, place, found):
                 matches += _matches(group.rules, window, window.data[: group.reach.limit])
         for match in sorted(matches, key=lambda match: (match.namespace, match.rule)):
             if window.offset == 0 or match.meta.get("scope") not in SCOPES:
@@ -179,7 +204,8 @@ class YaraRules(WindowScanner):
             for group in self._groups
             if not group.reach.types or any(fnmatchcase(mime, each) for each in group.reach.types)
         ]
-        return Fitting(fitting, Gate([meta for group in fitting if group.gate for meta in group.gate.metas]))
+        gate = Gate([meta for group in fitting if group.gate for meta in group.gate.metas])
+        return Fitting(fitting, gate, Texts(gate.texts))
 
 
 def _matches(rules: Rules, window: Window, data: bytes) -> list[Match]:
@@ -266,27 +292,6 @@ def _any(patterns: Iterable[str]) -> str:
 
 def _never(*_: object) -> None:
     return None
-
-
-def _contains(data: bytes, length: int, text: bytes) -> bool:
-    """Whether ``text`` is in the first ``length`` bytes of ``data``."""
-    if _memmem is None:
-        return data.find(text, 0, length) >= 0
-    return _memmem(data, length, text, len(text)) is not None
-
-
-def _libc_memmem() -> Callable[[bytes, int, bytes, int], int | None] | None:
-    """The search of the C library, or `None` if it has none: glibc's is about twice as fast as that of `bytes`."""
-    try:
-        function = ctypes.CDLL(None).memmem
-    except (OSError, TypeError, AttributeError):
-        return None
-    function.restype = ctypes.c_void_p
-    function.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t]
-    return function
-
-
-_memmem: Final = _libc_memmem()
 
 
 def _bundled() -> dict[str, bytes]:

@@ -8,7 +8,7 @@ rule veracrypt_program : encryption
         author = "forensic-triage"
         reference = "https://github.com/veracrypt/VeraCrypt/blob/master/src/Common/Apidrvr.h"
         types = "application/vnd.microsoft.portable-executable, application/x-dosexec, application/octet-stream"
-        needs_start = "MZ"
+        needs_wide = "Device\\VeraCrypt"
         example = "veracrypt.sys"
     strings:
         $device = "\\Device\\VeraCrypt" wide
@@ -23,7 +23,7 @@ rule truecrypt_program : encryption
         author = "forensic-triage"
         reference = "format observation"
         types = "application/vnd.microsoft.portable-executable, application/x-dosexec, application/octet-stream"
-        needs_start = "MZ"
+        needs_wide = "Device\\TrueCrypt"
         example = "truecrypt.sys"
     strings:
         $device = "\\Device\\TrueCrypt" wide
@@ -38,7 +38,8 @@ rule ccleaner_program : wiping
         author = "forensic-triage"
         reference = "https://www.ccleaner.com"
         types = "application/vnd.microsoft.portable-executable, application/x-dosexec, application/octet-stream"
-        needs_start = "MZ"
+        needs_text = "Software\\Piriform\\CCleaner"
+        needs_wide = "Software\\Piriform\\CCleaner"
         example = "CCleaner64.exe"
     strings:
         $key = "Software\\Piriform\\CCleaner" ascii wide nocase
@@ -53,7 +54,8 @@ rule sdelete_program : wiping
         author = "forensic-triage"
         reference = "https://learn.microsoft.com/sysinternals/downloads/sdelete"
         types = "application/vnd.microsoft.portable-executable, application/x-dosexec, application/octet-stream"
-        needs_start = "MZ"
+        needs_text = "SDelete is set for, Secure file delete"
+        needs_wide = "SDelete is set for, Secure file delete"
         example = "sdelete64.exe"
     strings:
         $banner = "SDelete is set for" ascii wide

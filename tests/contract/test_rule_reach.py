@@ -12,7 +12,7 @@ import pytest
 import yara
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
-from triage_plugins.yara_scan import NAMES, NEEDS, SCOPES, Gate, YaraRules
+from triage_plugins.yara_scan import NAMES, NEEDS, SCOPES, Gate, Texts, YaraRules
 
 from triage.engine.match import TypeMatcher
 from triage.plugin import Window
@@ -117,7 +117,7 @@ def counterexamples(rule: str, text: str) -> list[tuple[bytes, str]]:
     for content, path in mutants(*EXAMPLES[rule].hit, text):
         file = plugin_file(path, content)
         window = Window(file, content, 0, 0, True)
-        open_ = gate.by_place(window) or gate.by_text(window, SCOPES.get(meta.get("scope")))
+        open_ = gate.by_place(window) or gate.by_text(Texts(gate.texts).among(content))
         if rules.match(data=content, externals=externals(path, "")) and not open_:
             wrong.append((content, path))
     return wrong
@@ -182,7 +182,8 @@ def test_every_name_that_a_pattern_allows_is_admitted(rule: str, pattern: str, f
         other = f"{path.rpartition('/')[0]}/{name}"
         if rules.match(data=content, externals=externals(other, "")):
             window = Window(plugin_file(other, content), content, 0, 0, True)
-            assert Gate([META[rule]]).by_place(window) or Gate([META[rule]]).by_text(window, None)
+            gate = Gate([META[rule]])
+            assert gate.by_place(window) or gate.by_text(Texts(gate.texts).among(content))
 
     admitted()
 
@@ -194,16 +195,24 @@ LITERAL = re.compile(r"\\(.)|(.)")
 def test_a_text_that_a_rule_needs_is_in_a_string_that_it_cannot_do_without(rule: str) -> None:
     body, _, condition = RULES[rule].partition("condition:")
     strings = re.findall(r"^\s+(\$\w+) = [\"/](.*)[\"/]( .*)?$", body, re.MULTILINE)
-    text = META[rule].get("needs_text") or META[rule]["needs_wide"]
-    holders = [(name, modifiers.split()) for name, value, modifiers in strings if text in LITERAL.sub(r"\1\2", value)]
+    texts = [each.strip() for each in str(META[rule].get("needs_text") or META[rule]["needs_wide"]).split(",")]
+    holders = {
+        name: modifiers.split()
+        for name, value, modifiers in strings
+        for text in texts
+        if text in LITERAL.sub(r"\1\2", value)
+    }
 
-    assert len(holders) == 1
-    ((name, modifiers),) = holders
     assert " or " not in condition and "not " not in condition
-    assert "all of them" in condition or re.search(rf"{re.escape(name)}\b", condition)
-    assert ("needs_wide" in META[rule]) is ("wide" in modifiers)
-    assert ("needs_text" in META[rule]) is ("wide" not in modifiers or "ascii" in modifiers)
-    assert not {"nocase", "xor", "base64", "base64wide"} & set(modifiers)
+    if "any of them" in condition:
+        assert len(holders) == len(strings)
+    else:
+        assert len(holders) == len(texts) == 1
+        assert "all of them" in condition or re.search(rf"{re.escape(next(iter(holders)))}\b", condition)
+    for modifiers in holders.values():
+        assert ("needs_wide" in META[rule]) is ("wide" in modifiers)
+        assert ("needs_text" in META[rule]) is ("wide" not in modifiers or "ascii" in modifiers)
+        assert not {"xor", "base64", "base64wide"} & set(modifiers)
 
 
 def test_every_bundled_rule_says_what_it_needs_or_for_which_types_it_is() -> None:

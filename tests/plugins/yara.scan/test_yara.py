@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yara
 from triage_plugins import yara_scan
-from triage_plugins.yara_scan import Options, YaraRules
+from triage_plugins.yara_scan import Options, Texts, YaraRules
 
 from triage.api import Hit, SkipFile
 from triage.testing import check_golden, plugin_file, run_plugin
@@ -163,15 +163,12 @@ def test_what_a_text_needs_is_found_in_every_window(tmp_path: Path, monkeypatch:
         assert {hit.source.offset for hit in found} == {at}
 
 
-@pytest.mark.parametrize("searching", [yara_scan._memmem, None])
-def test_both_searches_find_the_same(searching: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(yara_scan, "_memmem", searching)
-    contains = yara_scan._contains
-    data = b"ab\0cd" * 3
+def test_texts_are_found_wherever_they_are_and_in_any_case() -> None:
+    texts = Texts([b"needle", "Nadel".encode("utf-16-le"), b"\0(", b"needles"])
 
-    assert contains(data, 5, b"b\0cd")
-    assert not contains(data, 4, b"b\0cd")
-    assert contains(data, 15, b"d" + b"ab\0cd")
-    assert not contains(data, 15, b"cdc")
-    assert contains(b"", 0, b"")
-    assert not contains(b"", 0, b"a")
+    assert texts.among(b"") == set()
+    assert texts.among(b"neede" * 1000) == set()
+    for at in (0, 1, 63, 64, 4095, 70_001):
+        assert texts.among(bytes(at) + b"NeedleS") == {b"needle", b"needles"}
+        assert texts.among(b"x" * at + "nADEL".encode("utf-16-le") + b"\0(") == {"Nadel".encode("utf-16-le"), b"\0("}
+    assert Texts([]).among(b"needle") == set()
