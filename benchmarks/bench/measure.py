@@ -9,7 +9,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,11 @@ ENDING: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """What one run took. Seconds and bytes; ``cpu`` is user and system time of the command and all it waited for."""
+    """What one run took. Seconds and bytes.
+
+    ``cpu`` is user and system time of the command and all it waited for, or that of the tree as it was last sampled if
+    that is more: not every process waits for its descendants.
+    """
 
     wall: float
     cpu: float
@@ -70,7 +74,7 @@ def measure(
         finally:
             sampler.stop()
     process.returncode = os.waitstatus_to_exitcode(status)
-    cpu = usage.ru_utime + usage.ru_stime
+    cpu = max(usage.ru_utime + usage.ru_stime, sum(sampler.cpu.values()))
     return Measurement(wall, cpu, sampler.peak, process.returncode, sampler.cut, sampler.cost)
 
 
@@ -82,6 +86,8 @@ class _Sampler(threading.Thread):
         self.peak: int | None = None
         self.cut = False
         self.cost = 0.0
+        self.cpu: dict[int, float] = {}
+        """Processor time of every process of the tree when it was last sampled."""
         self._pid = pid
         self._began = began
         self._limit = float("inf") if timeout is None else timeout
@@ -98,7 +104,9 @@ class _Sampler(threading.Thread):
                 return
             before = time.thread_time()
             self._watch(elapsed)
-            now = tree_memory(self._pid)
+            pids = tree(self._pid)
+            self.cpu.update({pid: spent for pid in pids if (spent := processor_time(pid)) is not None})
+            now = memory_of(pids)
             if now is not None:
                 self.peak = max(self.peak or 0, now)
             cost = time.thread_time() - before
@@ -123,10 +131,19 @@ def tree(root: int) -> list[int]:
     return found
 
 
-def tree_memory(root: int) -> int | None:
-    """Bytes that a process and its descendants hold now (Pss); None where none of them can be asked."""
-    sizes = [size for size in map(memory, tree(root)) if size is not None]
+def memory_of(pids: Iterable[int]) -> int | None:
+    """Bytes that processes hold now (Pss) together; None where none of them can be asked."""
+    sizes = [size for size in map(memory, pids) if size is not None]
     return sum(sizes) if sizes else None
+
+
+def processor_time(pid: int) -> float | None:
+    """Seconds of user and system time of one process; None if it has ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def memory(pid: int) -> int | None:

@@ -5,7 +5,7 @@ from typing import Final
 
 from bench.figures import Figure, Target, figure, megabytes, ratio
 from bench.session import Run, Session
-from bench.tools import LISTING, ONE_WORKER, SCAN, TWO_WORKERS, WITH_PERCEPTUAL
+from bench.tools import LISTING, ONE_WORKER, SCAN, TWO_WORKERS, VERIFIED, WITH_PERCEPTUAL
 
 READING: Final = "reading"
 """Stage of a scan in which content is read: the content pass."""
@@ -60,5 +60,8 @@ LAPTOP: Final[tuple[Goal, ...]] = (
 MILLION: Final[tuple[Goal, ...]] = ((Target("peak memory of triage scan", 1000, unit="MB", digits=0), _peak),)
 """What a session over a million small files is to show."""
 
-OTHER_RATIOS: Final = (("triage scan ÷ tsk_loaddb -h", _divided(SCAN, "tsk_loaddb")),)
+OTHER_RATIOS: Final = (
+    ("triage scan ÷ tsk_loaddb -h", _divided(SCAN, "tsk_loaddb")),
+    ("triage scan, media verified ÷ ewfverify", _divided(VERIFIED, "ewfverify")),
+)
 """Without a target."""

@@ -59,6 +59,8 @@ class Tools:
 
 
 SCAN: Final = "triage scan"
+"""Without the digest over the whole media, which is what ewfverify does and nothing else."""
+VERIFIED: Final = "triage scan, media verified"
 ONE_WORKER: Final = "triage scan --workers 1"
 TWO_WORKERS: Final = "triage scan --workers 2"
 WITH_PERCEPTUAL: Final = "triage scan, perceptual"
@@ -80,9 +82,12 @@ def our_tools(known: Path | None, perceptual: Path | None) -> Tools:
     triage = str(program)
     lists = ["--hashset", str(known)] if known else []
     tools = Tools()
-    tools.found.append(_scan(triage, SCAN, "walk, MD5, SHA-1, SHA-256, types, bundled rules, plugins, report", lists))
-    tools.found.append(_scan(triage, ONE_WORKER, "the same in one worker process", [*lists, "--workers", "1"]))
-    tools.found.append(_scan(triage, TWO_WORKERS, "the same in two", [*lists, "--workers", "2"]))
+    work = "walk, MD5, SHA-1, SHA-256, types, bundled rules, plugins, archives, report; each chunk's checksum"
+    without = [*lists, "--no-verify-media"]
+    tools.found.append(_scan(triage, SCAN, work, without))
+    tools.found.append(_scan(triage, VERIFIED, "the same, and the digest of the whole media compared", lists))
+    tools.found.append(_scan(triage, ONE_WORKER, "the first in one worker process", [*without, "--workers", "1"]))
+    tools.found.append(_scan(triage, TWO_WORKERS, "the first in two", [*without, "--workers", "2"]))
     if perceptual is None:
         tools.skipped[WITH_PERCEPTUAL] = "no list of perceptual digests given (--perceptual)"
     elif PERCEPTUAL not in _output([triage, "plugins", "--format", "csv"]):

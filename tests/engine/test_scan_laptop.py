@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +134,18 @@ def test_the_media_digest_is_computed_and_is_the_stored_one(scanned: Scanned) ->
 
     assert evidence.stored_digests == {"md5": scanned.truth["media_md5"], "sha1": scanned.truth["media_sha1"]}
     assert evidence.computed_digests == evidence.stored_digests
+
+
+def test_the_media_digest_can_be_left_to_a_later_run(scanned: Scanned, fixtures: Path, tmp_path: Path) -> None:
+    asked = request(fixtures, tmp_path / "case")
+    scan(replace(asked, verify_media=False))
+    with CaseStore.open(tmp_path / "case") as store:
+        assert store.evidence()[0].computed_digests == {}
+        examined = content_digest(store)
+    scan(asked)
+    with CaseStore.open(tmp_path / "case") as store:
+        assert store.evidence()[0].computed_digests == store.evidence()[0].stored_digests
+        assert content_digest(store) == examined
 
 
 @pytest.mark.parametrize("workers", [1, 4])

@@ -47,6 +47,13 @@ def scan(
     recovery_key: RecoveryKeys = [],  # noqa: B006
     key_file: KeyFiles = [],  # noqa: B006
     shadow_copies: Shadows = False,
+    verify_media: Annotated[
+        bool,
+        typer.Option(
+            help="Compare the digests that an image stores with its media, when all else is done; or leave it to a "
+            "later run."
+        ),
+    ] = True,
     workers: Annotated[int, typer.Option(min=0, help="Worker processes; 0: one per processor.")] = 0,
     operator: Operator = "",
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress display.")] = False,
@@ -66,6 +73,7 @@ def scan(
         plugin_folders=folders,
         workers=workers,
         operator=operator,
+        verify_media=verify_media,
     )
     with shown(quiet) as observer:
         # Who waits for the answer gets it before the media have been digested; the last report says how that went.

@@ -26,6 +26,8 @@ class ScanRequest:
     operator: str = ""
     step_seconds: float = BASE_SECONDS
     """Time limit of one step on one small file, in seconds."""
+    verify_media: bool = True
+    """Compare the digests that images store over their whole media; may be left to a later run on the same case."""
     memory: int = 0
     """Bytes that one worker may allocate; 0: see `triage.engine.memory`."""
 

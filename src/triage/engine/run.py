@@ -155,7 +155,8 @@ class _Scan:
         return ScanSummary(code, self._progress, self._watch.passed(), self._watch.first_hit)
 
     def _work(self, examined: WhenExamined) -> None:
-        digests = list(media.digest_tasks(self._store.evidence(), self._request.profile))
+        wanted = self._store.evidence() if self._request.verify_media else []
+        digests = list(media.digest_tasks(wanted, self._request.profile))
         # Two processors are both needed for the content; where there are more, one can be spared from the start.
         beside = digests if self._workers > 2 else []
         for task in beside:
