@@ -9,7 +9,7 @@ from typing import BinaryIO, Final
 
 from PIL import Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
-from triage.api import Absent, File, MediaMetadata, Parser, Time, UnsupportedSchema, local_text, offset_text
+from triage.api import Absent, File, MediaMetadata, Parser, SkipFile, Time, UnsupportedSchema, local_text, offset_text
 
 READERS: Final[Mapping[str, Callable[[BinaryIO], Image.Image]]] = {
     "image/jpeg": JpegImagePlugin.JpegImageFile,
@@ -17,6 +17,8 @@ READERS: Final[Mapping[str, Callable[[BinaryIO], Image.Image]]] = {
     "image/png": PngImagePlugin.PngImageFile,
 }
 PATTERN: Final = "%Y:%m:%d %H:%M:%S"
+MOST_PIXELS: Final = 1_000_000_000
+"""A picture that claims more is a bomb, or one that a person has to look at with other tools."""
 DETAILS: Final = 0x8769
 POSITION: Final = 0x8825
 MALFORMED: Final = (SyntaxError, OSError, ValueError, TypeError, KeyError, IndexError, ArithmeticError, struct.error)
@@ -47,7 +49,9 @@ class PictureMetadata(Parser):
                 raise UnsupportedSchema(f"not readable as {file.type}: {type(error).__name__}: {error}") from error
         if record is not None:
             yield record
-        elif doubts:
+        if size[0] * size[1] > MOST_PIXELS:
+            raise SkipFile(f"claims {size[0]:,} × {size[1]:,} pixels: no part of the suite decodes so many")
+        if record is None and doubts:
             raise UnsupportedSchema(str(doubts[0].message))
 
 

@@ -18,7 +18,7 @@ from triage.evidence.inflate import inflate_chunk
 from triage.evidence.source import ByteSource, UnreadableBytes
 from triage.notices import NoticeKind
 
-CACHE_BYTES: Final = 96 << 20
+CACHE_BYTES: Final = 24 << 20
 """A walk jumps between the MFT and index blocks; this holds those of a disk with some 60,000 files."""
 STREAM_CHUNKS: Final = 4
 """A read that goes on for so many chunks is one of a stream: what lies between its ends passes by the cache, which it

@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
-from triage_plugins.media_exif import PictureMetadata
+from triage_plugins.media_exif import MOST_PIXELS, PictureMetadata
 
 from triage.absent import Absent
-from triage.api import MediaMetadata, UnsupportedSchema
-from triage.testing import check_golden, plugin_file, run_plugin
+from triage.api import MediaMetadata, SkipFile, UnsupportedSchema
+from triage.notices import NoticeKind
+from triage.testing import check_golden, examine_file, plugin_file, run_plugin
 
 
 def tags(**changes: object) -> Image.Exif:
@@ -106,14 +107,18 @@ def test_an_impossible_place_is_not_a_place(place: dict[int, object], latitude: 
     assert record.latitude == latitude
 
 
-def test_a_picture_that_claims_to_be_enormous_costs_nothing() -> None:
+@pytest.mark.parametrize("side", [30_000, 50_000])
+def test_a_picture_that_claims_to_be_enormous_costs_nothing_and_is_named(side: int) -> None:
     content = bytearray(picture("JPEG", tags()))
     at = content.find(b"\xff\xc0")
-    content[at + 5 : at + 9] = struct.pack(">HH", 65_500, 65_500)
-    (record,) = read(bytes(content))
+    content[at + 5 : at + 9] = struct.pack(">HH", side, side)
+    result = examine_file(PictureMetadata(), plugin_file("/DCIM/a.jpg", bytes(content)))
+    (found,) = result.found
 
-    assert (record.width, record.height) == (65_500, 65_500)
-    assert record.make == "Example Works"
+    assert isinstance(found.record, MediaMetadata)
+    assert (found.record.width, found.record.height) == (side, side)
+    assert found.record.make == "Example Works"
+    assert [one.kind for one in result.notices] == ([NoticeKind.LIMIT] if side * side > MOST_PIXELS else [])
 
 
 @pytest.mark.parametrize("content", [picture("JPEG", tags())[:40], picture("PNG", None)[:30], b"II*\0" + b"\xff" * 60])
@@ -130,7 +135,7 @@ def test_damaged_pictures_end_in_records_or_in_words(content: bytes, data: st.Da
         damaged[data.draw(st.integers(2, min(len(content), 600) - 1))] = data.draw(st.integers(0, 255))
     try:
         records = read(bytes(damaged))
-    except UnsupportedSchema as reason:
+    except (UnsupportedSchema, SkipFile) as reason:
         assert str(reason)
     else:
         assert len(records) <= 1
