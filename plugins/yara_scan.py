@@ -160,9 +160,9 @@ class Options:
 class YaraRules(WindowScanner):
     """Content, names and paths that match a YARA rule.
 
-    Does not cover conditions over more than one window (see ``rules/README.md``), rules with ``include``, and what is
-    inside archives. Rules are run over less than everything only where they state their own reach: how far into a
-    file they look, and what a file must show before they can match.
+    Does not cover conditions over more than one window (see ``rules/README.md``) and rules with ``include``. Members of
+    archives are files of their own. Rules are run over less than everything only where they state their own reach:
+    how far into a file they look, and what a file must show before they can match.
 
     References: https://yara.readthedocs.io
     """
