@@ -1,29 +1,16 @@
 """Every bundled rule is documented, compiles alone, finds its example and leaves its near miss alone."""
 
-import importlib.util
 import re
-import sys
 from importlib import resources
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import yara
+from rule_examples import EXAMPLES
 from triage_plugins.yara_scan import NAMES, NEEDS, Options, YaraRules
 
 from triage.testing import plugin_file, run_plugin
 
-
-def _examples() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("rule_examples", Path(__file__).parent / "rule_examples.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-EXAMPLES = _examples().EXAMPLES
 FILES = sorted(each.name for each in resources.files("triage_rules.yara").iterdir() if each.name.endswith(".yar"))
 SOURCES = {name: resources.files("triage_rules.yara").joinpath(name).read_text("utf-8") for name in FILES}
 RULES = {

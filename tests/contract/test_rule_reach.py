@@ -1,34 +1,20 @@
 """What bundled rules state about their reach costs no hit: plain YARA without any of it finds the same."""
 
-import importlib.util
 import re
-import sys
 from collections.abc import Iterator
 from importlib import resources
-from pathlib import Path
-from types import ModuleType
 
 import pytest
 import yara
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
+from rule_examples import EXAMPLES
 from triage_plugins.yara_scan import NAMES, NEEDS, SCOPES, Gate, Texts, YaraRules
 
 from triage.engine.match import TypeMatcher
 from triage.plugin import Window
 from triage.testing import plugin_file, run_plugin
 
-
-def _examples() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("rule_examples", Path(__file__).parent / "rule_examples.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-EXAMPLES = _examples().EXAMPLES
 TEXTS = [
     each.read_text("utf-8") for each in resources.files("triage_rules.yara").iterdir() if each.name.endswith(".yar")
 ]

@@ -12,7 +12,9 @@ ENTRY_COLUMNS: Final = (
     "name_modified, name_accessed, name_changed, name_created, extents, mode, uid, gid, links, link_target, raw_path, "
     "container, odd"
 )
-INSERT_ENTRY: Final = f"INSERT INTO entry ({ENTRY_COLUMNS}, priority, physical, wanted) VALUES ({','.join('?' * 30)})"  # noqa: S608
+ROW_COLUMNS: Final = f"{ENTRY_COLUMNS}, priority, physical, wanted"
+"""The columns of an `triage.case.rows.EntryRow`."""
+INSERT_ENTRY: Final = f"INSERT INTO entry ({ROW_COLUMNS}) VALUES ({','.join('?' * 30)})"  # noqa: S608
 
 ODD: Final = 26
 """Place of the mark of a row whose values were made `storable`."""

@@ -4,14 +4,14 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any, Final
 
-from triage.case.codec import ENTRY_COLUMNS, INSERT_ENTRY, fitting
+from triage.case.codec import INSERT_ENTRY, ROW_COLUMNS, fitting
 from triage.case.ids import MOST_ENTRIES, entry_id, of_evidence, place_of
 from triage.case.rows import EntryRow
 from triage.case.schema import ENTRY_INDEXES
 from triage.errors import CaseError
 
 _NO_MEMBER: Final = "container = ''"
-_ROWS: Final = f"""SELECT {ENTRY_COLUMNS}, priority, physical, wanted FROM entry
+_ROWS: Final = f"""SELECT {ROW_COLUMNS} FROM entry
                    WHERE id BETWEEN ? AND ? AND {_NO_MEMBER} ORDER BY id"""  # noqa: S608 - constants
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from triage.case.codec import ENTRY_COLUMNS, narrow, stored_entry
+from triage.case.codec import ENTRY_COLUMNS, ROW_COLUMNS, narrow, stored_entry
 from triage.case.custody import CustodyLog
 from triage.case.rows import (
     ContentRow,
@@ -108,7 +108,7 @@ class CaseReader:
 
     def find_rows(self, evidence_id: int, volume: str, path: str) -> list[EntryRow]:
         """The same as rows."""
-        sql = f"""SELECT {ENTRY_COLUMNS}, priority, physical, wanted FROM entry
+        sql = f"""SELECT {ROW_COLUMNS} FROM entry
                   WHERE evidence = ? AND volume = ? AND path = ? ORDER BY id"""  # noqa: S608 - constants
         return list(self._read(sql, (evidence_id, volume, path)))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from triage.case.codec import ENTRY_COLUMNS, ODD, entry_values, storable, stored_entry
+from triage.case.codec import ODD, ROW_COLUMNS, entry_values, storable, stored_entry
 from triage.case.coverage import coverage
 from triage.case.digest import content_digest
 from triage.case.entries import EntryWriter
@@ -268,7 +268,7 @@ class CaseStore(CaseReader):
 
     def pending_rows(self) -> Iterator[EntryRow]:
         """The same as rows."""
-        sql = f"""SELECT {ENTRY_COLUMNS}, priority, physical, wanted FROM entry
+        sql = f"""SELECT {ROW_COLUMNS} FROM entry
                   WHERE wanted AND (priority, evidence, physical, id) > (?, ?, ?, ?)
                     AND NOT EXISTS (SELECT 1 FROM content WHERE content.entry = entry.id)
                   ORDER BY priority, evidence, physical, id LIMIT {PAGE}"""  # noqa: S608 - constants

@@ -8,10 +8,10 @@ from typing import Final
 from triage.case.codec import stored_entry
 from triage.case.rows import EntryRow, Members
 from triage.case.store import CaseStore
-from triage.engine.dispatch import Dispatcher, why
+from triage.engine.dispatch import Dispatcher, barred
 from triage.engine.expand import ARCHIVE
 from triage.engine.spool import SpoolReader
-from triage.engine.tasks import Barred, Expanded, ExpandTask, Lost
+from triage.engine.tasks import Expanded, ExpandTask, Lost
 from triage.evidence.archives.open import reader_of
 from triage.locator import Locator
 from triage.notices import Notice, notice
@@ -64,8 +64,7 @@ class Archives:
             return
         without = task.without
         if not at_archive and self._blamed[blame] > 1:
-            plugin = "read" if answer.plugin == "type" else answer.plugin
-            without = (*without, Barred(answer.entry_id, plugin, answer.kind, why(plugin, answer.kind)))
+            without = (*without, barred(answer.entry_id, answer.plugin, answer.kind))
         SpoolReader(task.spool).remove()
         self._dispatcher.add(task._replace(without=without, spool=self._spool(task.row)))
 

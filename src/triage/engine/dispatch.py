@@ -213,13 +213,13 @@ def _without(item: WorkItem, step: Step | None, kind: NoticeKind) -> WorkItem:
     """The same entry once more, without what brought two workers down."""
     number = item.id if step is None else step.entry_id
     plugin = "read" if step is None or step.plugin == "type" else step.plugin
-    if any((number, plugin) == barred[:2] for barred in item.without):
+    if any((number, plugin) == known[:2] for known in item.without):
         plugin = "read"
-    return item._replace(without=(*item.without, Barred(number, plugin, kind, why(plugin, kind))))
+    return item._replace(without=(*item.without, barred(number, plugin, kind)))
 
 
-def why(plugin: str, kind: NoticeKind) -> str:
-    """The reason why a plugin is left out on a file, in words."""
-    if kind is NoticeKind.TIMED_OUT:
-        return f"{plugin} did not end in time on this file, twice"
-    return f"the worker process died in {plugin} on this file, twice"
+def barred(number: int, plugin: str, kind: NoticeKind) -> Barred:
+    """A plugin, or reading, that is left out on the entry ``number``, because two workers ended over it."""
+    name = "read" if plugin == "type" else plugin
+    said = f"{name} did not end in time" if kind is NoticeKind.TIMED_OUT else f"the worker process died in {name}"
+    return Barred(number, name, kind, f"{said} on this file, twice")

@@ -1,8 +1,6 @@
 """Members of archives, examined like any other file, in the order in which the archive stores them."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -15,11 +13,10 @@ from triage.engine.plan import priority
 from triage.engine.steps import StepNote
 from triage.engine.tasks import Barred
 from triage.evidence.archives.limits import ArchiveLimits, Budget
-from triage.evidence.archives.member import Member
+from triage.evidence.archives.member import Member, member_locator
 from triage.evidence.archives.open import open_archive, reader_of
 from triage.evidence.entry import Entry, EntryFlag, EntryType
 from triage.evidence.source import ByteSource
-from triage.guard import Failed, attempt
 from triage.locator import Locator
 from triage.notices import Notice, NoticeKind, notice
 
@@ -120,15 +117,12 @@ class Expansion:
             if member.reason is not None:
                 self._doubt(member.reason)
             return
-        self._examine(
-            level, member.source, Subject(number, entry, _place(level, entry), _given(member.source), member.reason)
-        )
+        place = member_locator(level.locator, member.entry)
+        self._examine(level, member.source, Subject(number, entry, place, _given(member.source), member.reason))
 
     def _examine(self, level: _Level, source: ByteSource, subject: Subject) -> None:
         self._note.entry_id = subject.entry_id
-        without = [barred for barred in self._without if barred.entry_id == subject.entry_id]
-        done = attempt(partial(self._host.examine, subject, {}, without))
-        result = self._host.failed(subject, done.words()) if isinstance(done, Failed) else done.value
+        result = self._host.examine(subject, {}, self._without)
         self._frame.results.append(result)
         if len(self._frame.rows) >= _FRAME:
             self._flush()
@@ -164,10 +158,6 @@ def whole(number: int, parts: Sequence[Members]) -> Members:
 
 def _given(source: ByteSource) -> Callable[[], ByteSource]:
     return lambda: source
-
-
-def _place(level: _Level, entry: Entry) -> Locator:
-    return replace(level.locator, path=entry.path, address=entry.address)
 
 
 def _within(level: _Level, entry: Entry) -> Entry:

@@ -95,9 +95,16 @@ class PluginHost:
     def examine(
         self, subject: Subject, companions: Mapping[str, Subject], without: Iterable[Barred] = ()
     ) -> FileResult:
-        """Read ``subject`` once and let every plugin look at it that accepts it, except those of ``without``."""
+        """Read ``subject`` once and let every plugin look at it that accepts it, except those barred on it.
+
+        Whatever goes wrong is part of the result.
+        """
+        barred = {one.plugin: one for one in without if one.entry_id == subject.entry_id}
+        done = attempt(lambda: self._examine(subject, companions, barred))
+        return self._failed(subject, done.words()) if isinstance(done, Failed) else done.value
+
+    def _examine(self, subject: Subject, companions: Mapping[str, Subject], barred: Mapping[str, Barred]) -> FileResult:
         ledger = _Ledger(self._untouched.copy(), subject.locator)
-        barred = {one.plugin: one for one in without}
         for plugin, one in barred.items():
             if plugin in ledger.outcomes:
                 ledger.end(plugin, _FAILED, one.kind, one.reason)
@@ -111,7 +118,7 @@ class PluginHost:
             self._look(file, reading, ledger, barred)
         return self._result(subject, file.type, reading, ledger)
 
-    def failed(self, subject: Subject, reason: str) -> FileResult:
+    def _failed(self, subject: Subject, reason: str) -> FileResult:
         """The result for an entry on which the reading itself failed."""
         ledger = _Ledger(self._untouched.copy(), subject.locator)
         ledger.doubt(NoticeKind.FAILED, reason, "read")

@@ -207,7 +207,6 @@ class _Scan:
         walking = Walking(self._store, self._scratch, self._dispatcher, self._feed, exchange, self._found)
         for number, evidence in self._opened.items():
             self._stage(f"walking {evidence.label}")
-            self._store.begin_walk(number)
             self._store.add_volumes(
                 [
                     VolumeRow(number, v.id, v.type, v.offset, v.size, v.state, v.description,

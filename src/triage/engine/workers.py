@@ -118,9 +118,7 @@ class Worker:
 
     def _examine(self, item: WorkItem, subject: Subject) -> FileResult:
         companions = {name: self._subject(row) for name, row in item.companions}
-        without = [barred for barred in item.without if barred.entry_id == item.id]
-        done = attempt(lambda: self._host.examine(subject, companions, without))
-        return self._host.failed(subject, done.words()) if isinstance(done, Failed) else done.value
+        return self._host.examine(subject, companions, item.without)
 
     def _members(self, item: WorkItem, subject: Subject, mime: str) -> Members:
         """What is in a small archive, unless it has brought workers down; then its notice says so already."""
