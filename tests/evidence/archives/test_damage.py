@@ -8,7 +8,7 @@ import zipfile
 from functools import cache
 
 import pytest
-from recipes.archives import rar4, rar5, seven
+from recipes.archives import rar4, rar5, seven, streamed_zip
 
 from triage.evidence.archives.limits import MIB, ArchiveLimits
 from triage.notices import INCOMPLETE_KINDS, NoticeKind
@@ -112,20 +112,8 @@ def test_a_zip_without_its_directory_is_read_by_its_headers(unpack) -> None:
 
 
 def test_a_zip_in_pieces_is_read_by_its_headers_when_sizes_stand_behind_the_data(unpack) -> None:
-    out = io.BytesIO()
-
-    class Unseekable(io.RawIOBase):
-        def writable(self) -> bool:
-            return True
-
-        def write(self, data) -> int:
-            return out.write(data)
-
-    with zipfile.ZipFile(Unseekable(), "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("deflated", TEXT * 100)
-        archive.writestr("stored", TEXT, zipfile.ZIP_STORED)
-        archive.writestr("last", TEXT)
-    data = out.getvalue()
+    deflated, stored = zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED
+    data = streamed_zip([("deflated", TEXT * 100, deflated), ("stored", TEXT, stored), ("last", TEXT, deflated)])
     found = unpack(data[: data.index(b"PK\1\2")], "application/zip")
 
     assert found.contents == {"/deflated": TEXT * 100, "/stored": TEXT, "/last": TEXT}

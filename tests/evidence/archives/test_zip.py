@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from recipes.archives import central_record, deflated, local_header, zip_end
+from recipes.archives import central_record, deflated, local_header, streamed_zip, zip_end
 
 from triage.evidence.archives.open import open_archive
 from triage.evidence.entry import EntryFlag, EntryType
@@ -226,19 +226,8 @@ def test_another_name_in_the_own_header_is_remarked(unpack) -> None:
 
 
 def test_descriptions_behind_the_data_are_understood(unpack) -> None:
-    out = io.BytesIO()
-
-    class Unseekable(io.RawIOBase):
-        def writable(self) -> bool:
-            return True
-
-        def write(self, data) -> int:
-            return out.write(data)
-
-    with zipfile.ZipFile(Unseekable(), "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("a", TEXT)
-        archive.writestr("b", b"")
-    found = unpack(out.getvalue(), ZIP)
+    data = streamed_zip([("a", TEXT, zipfile.ZIP_DEFLATED), ("b", b"", zipfile.ZIP_DEFLATED)])
+    found = unpack(data, ZIP)
 
     assert found.contents == {"/a": TEXT, "/b": b""}
     assert not found.notices

@@ -143,23 +143,11 @@ def zstandard() -> Decoder:
     return cast("Decoder", zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: 27}))
 
 
-class Lzma:
-    """LZMA without a container, as zip and 7z hold it: the 5 bytes of properties, and a size known from elsewhere.
-
-    A header of the *alone* format is put before it, so that the decoder knows the end and bounds its memory. The
-    dictionary claimed is made no larger than the output, for nothing refers further back than that.
-    """
+class OfLzma:
+    """What decoders around one of liblzma have in common; what lies behind its stream is not theirs to give back."""
 
     unused_data = b""
-
-    def __init__(self, properties: bytes, size: int | None, memory: int) -> None:
-        if len(properties) < 5:
-            raise Undecodable("its LZMA properties are incomplete")
-        (dictionary,) = struct.unpack_from("<I", properties, 1)
-        if size is not None:
-            dictionary = min(dictionary, max(size, 4096))
-        self._header = properties[:1] + struct.pack("<IQ", dictionary, (1 << 64) - 1 if size is None else size)
-        self._decoder = lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=memory)
+    _decoder: lzma.LZMADecompressor
 
     @property
     def eof(self) -> bool:
@@ -170,6 +158,23 @@ class Lzma:
     def needs_input(self) -> bool:
         """See `Decoder.needs_input`."""
         return self._decoder.needs_input
+
+
+class Lzma(OfLzma):
+    """LZMA without a container, as zip and 7z hold it: the 5 bytes of properties, and a size known from elsewhere.
+
+    A header of the *alone* format is put before it, so that the decoder knows the end and bounds its memory. The
+    dictionary claimed is made no larger than the output, for nothing refers further back than that.
+    """
+
+    def __init__(self, properties: bytes, size: int | None, memory: int) -> None:
+        if len(properties) < 5:
+            raise Undecodable("its LZMA properties are incomplete")
+        (dictionary,) = struct.unpack_from("<I", properties, 1)
+        if size is not None:
+            dictionary = min(dictionary, max(size, 4096))
+        self._header = properties[:1] + struct.pack("<IQ", dictionary, (1 << 64) - 1 if size is None else size)
+        self._decoder = lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=memory)
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
         """See `Decoder.decompress`."""

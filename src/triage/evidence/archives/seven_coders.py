@@ -15,6 +15,7 @@ from triage.evidence.archives.decoders import (
     Decoder,
     Deflate64,
     Lzma,
+    OfLzma,
     Stored,
     Undecodable,
     bzip2,
@@ -85,30 +86,18 @@ class _Aes:
         return self._out.decompress(self._cipher.update(data) if data else b"", max_length)
 
 
-class Filter:
+class Filter(OfLzma):
     """One of liblzma's filters for machine code, or *delta*, on its own.
 
     liblzma runs filters only before a compressor. Given LZMA2 whose chunks are stored and not compressed, it is the
     filter alone that changes anything.
     """
 
-    unused_data = b""
-
     def __init__(self, options: dict[str, int], size: int) -> None:
         chain = [options, {"id": lzma.FILTER_LZMA2, "dict_size": _CHUNK}]
         self._decoder = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=chain)
         self._left = size
         self._first = True
-
-    @property
-    def eof(self) -> bool:
-        """See `Decoder.eof`."""
-        return self._decoder.eof
-
-    @property
-    def needs_input(self) -> bool:
-        """See `Decoder.needs_input`."""
-        return self._decoder.needs_input
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
         """See `Decoder.decompress`."""
@@ -124,9 +113,7 @@ class Filter:
         return self._decoder.decompress(b"".join(chunks), max_length)
 
 
-class _Lzma2:
-    unused_data = b""
-
+class _Lzma2(OfLzma):
     def __init__(self, properties: bytes, size: int, memory: int) -> None:
         if len(properties) != 1 or properties[0] > 40:
             raise Undecodable("its LZMA2 properties are none")
@@ -138,16 +125,6 @@ class _Lzma2:
         self._decoder = lzma.LZMADecompressor(
             lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA2, "dict_size": dictionary}]
         )
-
-    @property
-    def eof(self) -> bool:
-        """See `Decoder.eof`."""
-        return self._decoder.eof
-
-    @property
-    def needs_input(self) -> bool:
-        """See `Decoder.needs_input`."""
-        return self._decoder.needs_input
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
         """See `Decoder.decompress`."""
