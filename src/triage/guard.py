@@ -1,14 +1,12 @@
 """The one broad ``except`` of the suite, around code of others: a plugin may raise anything."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(NamedTuple):
     """Code of others raised ``error``."""
 
     error: Exception | SystemExit
@@ -25,9 +23,8 @@ class Failed:
         return f"{type(self.error).__name__}: {self.error}{where}"
 
 
-@dataclass(frozen=True, slots=True)
-class Ended(Generic[Result]):
-    """Code of others came to its end with ``value``."""
+class Ended(NamedTuple, Generic[Result]):
+    """Code of others came to its end with ``value``. A tuple, because there are several of these for each file."""
 
     value: Result
 

@@ -7,7 +7,7 @@ Plugin modules import `triage.api` and nothing else of the suite.
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO, ClassVar, Protocol
+from typing import Any, BinaryIO, ClassVar, NamedTuple, Protocol
 
 from triage.absent import Absent
 from triage.errors import SkipFile as SkipFile
@@ -65,8 +65,7 @@ class File(Protocol):
         """A file beside this one, which the plugin has announced in `Parser.companions`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """A piece of a file during its single read.
 
     ``data`` starts at byte ``offset`` of the file. Its first ``overlap`` bytes were also the end of the window

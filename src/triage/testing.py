@@ -129,7 +129,7 @@ def examine_file(plugin: Plugin, file: MemoryFile) -> FileResult:
 
 def _subject(file: MemoryFile) -> Subject:
     entry = Entry(file.path, EntryType.FILE, "1", file.size, int(EntryFlag.DELETED) if file.deleted else 0)
-    return Subject(1, entry, file.locator, lambda: MemorySource(file.content))
+    return Subject(1, entry, lambda: file.locator, lambda: MemorySource(file.content))
 
 
 def _windows(plugin: WindowScanner, file: MemoryFile, window: int) -> Iterator[Window]:

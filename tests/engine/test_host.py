@@ -51,7 +51,7 @@ def examine(plugins: list[Plugin], data: bytes, source: ByteSource | None = None
     steps: list[tuple[int, str]] = []
     host = PluginHost(plugins, SMALL, lambda size, step: steps.append((size, step)))
     entry = Entry(path, "r", "5", len(data))
-    subject = Subject(1, entry, Locator("disk", "p1", path, "5"), lambda: source or MemorySource(data))
+    subject = Subject(1, entry, lambda: Locator("disk", "p1", path, "5"), lambda: source or MemorySource(data))
     return host.examine(subject, {})
 
 
@@ -109,7 +109,7 @@ def test_content_that_cannot_be_opened_is_a_notice_and_nothing_ran() -> None:
         raise EvidenceError("no such inode")
 
     host = PluginHost([Finds(), Named()], SMALL, lambda size, step: None)
-    result = host.examine(Subject(1, Entry("/a", "r", "5", 10), Locator("disk"), refuse), {})
+    result = host.examine(Subject(1, Entry("/a", "r", "5", 10), lambda: Locator("disk"), refuse), {})
 
     assert result.outcomes == "RR"
     assert "no such inode" in result.notices[0].message
@@ -153,7 +153,7 @@ def test_each_way_of_giving_up_has_its_outcome_and_keeps_what_was_found() -> Non
 
 def test_a_plugin_that_brought_a_worker_down_is_left_out_and_named() -> None:
     host = PluginHost([Finds(), Named()], SMALL, lambda size, step: None)
-    subject = Subject(1, Entry("/a", "r", "5", 6), Locator("disk"), lambda: MemorySource(b"needle"))
+    subject = Subject(1, Entry("/a", "r", "5", 6), lambda: Locator("disk"), lambda: MemorySource(b"needle"))
     result = host.examine(subject, {}, [Barred(1, "test.digest", NoticeKind.CRASHED, "it died here, twice")])
 
     assert result.outcomes == "FX"
@@ -184,7 +184,7 @@ def test_of_a_giant_of_holes_only_what_is_stored_is_read_and_that_is_said() -> N
     extents = (Extent(0, 10), Extent(HOLE, 1 << 50), Extent(10, 10))
     entry = Entry("/giant", "r", "5", (1 << 50) + 20, extents=extents)
     locator = Locator("disk", "p1", "/giant", "5")
-    subject = Subject(1, entry, locator, lambda: ExtentSource(MemorySource(media), extents))
+    subject = Subject(1, entry, lambda: locator, lambda: ExtentSource(MemorySource(media), extents))
     host = PluginHost([Finds(), Named()], SMALL, lambda size, step: None)
     result = host.examine(subject, {})
 

@@ -85,37 +85,19 @@ def stored_entry(row: EntryRow) -> StoredEntry:
         row = tuple(narrow(v) if n in _NUMBERS and isinstance(v, str) else v for n, v in enumerate(row))
     (entry_id, evidence, volume, path, stream, kind, name_type, address, size, flags, m, a, c, b, nm, na, nc, nb,
      packed, mode, uid, gid, links, target, raw, container, _odd) = row[: ODD + 1]  # fmt: skip
-    times = _times((m, a, c, b))
-    names = None if nm is None and na is None and nc is None and nb is None else _times((nm, na, nc, nb))
+    times = _new(EntryTimes, (m, a, c, b))
+    names = None if nm is None and na is None and nc is None and nb is None else _new(EntryTimes, (nm, na, nc, nb))
     extents = None if packed is None else _unpack(packed)
-    # `_make` and not the constructor: a disk has millions of these.
-    entry = _entry(
-        (
-            path,
-            kind,
-            address,
-            size,
-            flags,
-            times,
-            extents,
-            stream,
-            name_type,
-            mode,
-            uid,
-            gid,
-            links,
-            target,
-            raw,
-            names,
-            container,
-        )
-    )
-    return _stored((entry_id, evidence, volume, entry))
+    # `tuple.__new__` and not the constructor: a disk has millions of these.
+    entry = _new(
+        Entry,
+        (path, kind, address, size, flags, times, extents, stream, name_type, mode, uid, gid, links, target, raw, names,
+         container),
+    )  # fmt: skip
+    return _new(StoredEntry, (entry_id, evidence, volume, entry))
 
 
-_times: Final = EntryTimes._make
-_entry: Final = Entry._make
-_stored: Final = StoredEntry._make
+_new: Final = tuple.__new__
 _NUMBERS: Final = frozenset((*range(8, 18), *range(19, 23)))
 
 
@@ -129,4 +111,6 @@ _ONE: Final = struct.Struct("<2q")
 
 
 def _unpack(blob: bytes) -> tuple[Extent, ...]:
+    if len(blob) == _ONE.size:
+        return (_new(Extent, _ONE.unpack(blob)),)
     return tuple(map(Extent._make, _ONE.iter_unpack(blob)))

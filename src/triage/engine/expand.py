@@ -1,6 +1,7 @@
 """Members of archives, examined like any other file, in the order in which the archive stores them."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -117,7 +118,7 @@ class Expansion:
             if member.reason is not None:
                 self._doubt(member.reason)
             return
-        place = member_locator(level.locator, member.entry)
+        place = partial(member_locator, level.locator, member.entry)
         self._examine(level, member.source, Subject(number, entry, place, _given(member.source), member.reason))
 
     def _examine(self, level: _Level, source: ByteSource, subject: Subject) -> None:

@@ -3,16 +3,17 @@
 A plugin may raise anything, and that costs the one (plugin, file) pair and a notice.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache, partial
 from typing import Final
 
 from triage.case.rows import FileResult, Found
 from triage.engine.hostfile import HostFile, Subject
-from triage.engine.match import PathMatcher, TypeMatcher
+from triage.engine.libmagic import type_by_libmagic
+from triage.engine.match import PathTable, TypeMatcher
 from triage.engine.profile import Profile
 from triage.engine.readpass import Piece, Reading, lost_bytes, pieces, stored_pieces
-from triage.engine.sniff import sniff
+from triage.engine.sniff import by_table
 from triage.engine.tasks import Barred
 from triage.errors import EvidenceError
 from triage.evidence.database import DatabaseDamaged, DatabaseEncrypted, open_database
@@ -44,31 +45,30 @@ MOST_RECORDS: Final = 1_000_000
 
 
 class _Slot:
-    """One plugin with its compiled filter."""
+    """One plugin with its place among the others, its filters, and how it is asked for records."""
 
-    def __init__(self, plugin: Plugin) -> None:
+    def __init__(self, number: int, plugin: Plugin) -> None:
+        self.number = number
         self.plugin = plugin
         self.id = plugin.id
         self.windowed = plugin if isinstance(plugin, WindowScanner) else None
         self.needs_digests = isinstance(plugin, Scanner)
-        self._path = PathMatcher(plugin.paths) if plugin.paths else None
+        self.any_path = not plugin.paths
         self.accepts_type = TypeMatcher(plugin.types)
-
-    def accepts_path(self, path: str) -> bool:
-        return self._path is None or self._path(path)
+        self.records = _asking(plugin)
 
 
 class _Ledger:
     """Outcomes (as letters), records and notices of one file while they come in."""
 
-    def __init__(self, outcomes: dict[str, str], locator: Locator) -> None:
-        self.locator = locator
+    def __init__(self, outcomes: dict[str, str], subject: Subject) -> None:
+        self._subject = subject
         self.outcomes = outcomes
         self.found: list[Found] = []
         self.notices: list[Notice] = []
 
     def doubt(self, kind: NoticeKind, message: str, origin: str, source: Locator | None = None) -> None:
-        self.notices.append(notice(kind, source or self.locator, message, origin))
+        self.notices.append(notice(kind, source or self._subject.locator, message, origin))
 
     def end(self, plugin: str, outcome: str, kind: NoticeKind | None = None, message: str = "") -> None:
         self.outcomes[plugin] = outcome
@@ -80,7 +80,8 @@ class PluginHost:
     """Runs a fixed, ordered set of plugins on files, one after another."""
 
     def __init__(self, plugins: Iterable[Plugin], profile: Profile, step: Callable[[int, str], None]) -> None:
-        self._slots = [_Slot(plugin) for plugin in plugins]
+        self._slots = [_Slot(number, plugin) for number, plugin in enumerate(plugins)]
+        self._by_path = PathTable([slot.plugin.paths for slot in self._slots])
         self._untouched = {slot.id: _NOT_APPLICABLE for slot in self._slots}
         self._of_type = lru_cache(maxsize=1024)(self._accepting)  # content can state any type
         self._overlap = max((slot.windowed.overlap for slot in self._slots if slot.windowed is not None), default=0)
@@ -91,6 +92,11 @@ class PluginHost:
         """The plugins that look at files of a type: those that see windows, and the others."""
         fitting = [slot for slot in self._slots if slot.accepts_type(mime)]
         return [slot for slot in fitting if slot.windowed], [slot for slot in fitting if not slot.windowed]
+
+    def _accepting_path(self, slots: Iterable[_Slot], path: str, barred: Mapping[str, object]) -> list[_Slot]:
+        """Those of ``slots`` that look at a file at ``path`` and are not barred on it."""
+        named = self._by_path(path)
+        return [slot for slot in slots if (slot.any_path or slot.number in named) and slot.id not in barred]
 
     def examine(
         self, subject: Subject, companions: Mapping[str, Subject], without: Iterable[Barred] = ()
@@ -104,7 +110,7 @@ class PluginHost:
         return self._failed(subject, done.words()) if isinstance(done, Failed) else done.value
 
     def _examine(self, subject: Subject, companions: Mapping[str, Subject], barred: Mapping[str, Barred]) -> FileResult:
-        ledger = _Ledger(self._untouched.copy(), subject.locator)
+        ledger = _Ledger(self._untouched.copy(), subject)
         for plugin, one in barred.items():
             if plugin in ledger.outcomes:
                 ledger.end(plugin, _FAILED, one.kind, one.reason)
@@ -120,7 +126,7 @@ class PluginHost:
 
     def _failed(self, subject: Subject, reason: str) -> FileResult:
         """The result for an entry on which the reading itself failed."""
-        ledger = _Ledger(self._untouched.copy(), subject.locator)
+        ledger = _Ledger(self._untouched.copy(), subject)
         ledger.doubt(NoticeKind.FAILED, reason, "read")
         self._not_read(ledger, {})
         return self._result(subject, "", Reading(subject.entry.size), ledger)
@@ -143,10 +149,9 @@ class PluginHost:
         try:
             for piece in self._pieces(file, reading, ledger):
                 if not file.type:
-                    self._step(file.size, "type")
-                    file.type = sniff(reading.head, file.size)
-                    slots = self._of_type(file.type)[0]
-                    scans = [_WindowScan(s, ledger) for s in slots if s.id not in barred and s.accepts_path(file.path)]
+                    file.type = self._type(file, reading.head)
+                    slots = self._accepting_path(self._of_type(file.type)[0], file.path, barred)
+                    scans = [_WindowScan(slot, ledger) for slot in slots]
                 for scan in scans:
                     self._step(file.size, scan.id)
                     scan.look(file, piece)
@@ -168,7 +173,14 @@ class PluginHost:
             ledger.doubt(NoticeKind.UNREADABLE, message, "read")
         return True
 
-    def _pieces(self, file: HostFile, reading: Reading, ledger: _Ledger) -> Iterator[Piece]:
+    def _type(self, file: HostFile, head: bytes) -> str:
+        kind = by_table(head, file.size)
+        if not kind:
+            self._step(file.size, "type")
+            kind = type_by_libmagic(head)
+        return kind
+
+    def _pieces(self, file: HostFile, reading: Reading, ledger: _Ledger) -> Iterable[Piece]:
         window, source = self._profile.window, file.source()
         holes = file.hole_bytes()
         if holes <= self._profile.most_hole_bytes:
@@ -178,15 +190,12 @@ class PluginHost:
         return stored_pieces(source, file.stored_runs(), window, self._overlap, reading)
 
     def _look(self, file: HostFile, reading: Reading, ledger: _Ledger, barred: Mapping[str, object]) -> None:
-        for slot in self._of_type(file.type)[1]:
-            plugin = slot.plugin
-            if slot.id in barred or not slot.accepts_path(file.path):
-                continue
+        for slot in self._accepting_path(self._of_type(file.type)[1], file.path, barred):
             if slot.needs_digests and not reading.digests and self._profile.digests:
                 ledger.end(slot.id, _NOT_RUN)
                 continue
             self._step(file.size, slot.id)
-            _guard(slot.id, ledger, lambda plugin=plugin: _records(plugin, file, ledger))  # type: ignore[misc]
+            _guard(slot.id, ledger, partial(slot.records, file, ledger))
 
 
 class _WindowScan:
@@ -223,13 +232,16 @@ class _WindowScan:
             self._ledger.end(self.id, _FAILED)
 
 
-def _records(plugin: Plugin, file: HostFile, ledger: _Ledger) -> Iterable[Record]:
+def _asking(plugin: Plugin) -> Callable[[HostFile, _Ledger], Iterable[Record]]:
+    """How a plugin is asked about a whole file."""
     if isinstance(plugin, Scanner):
-        return plugin.scan(file)
+        return lambda file, _: plugin.scan(file)
     if isinstance(plugin, Parser):
-        return plugin.parse(file)
+        return lambda file, _: plugin.parse(file)
     if isinstance(plugin, SqliteParser):
-        return _rows(plugin, file, ledger)
+        return lambda file, ledger: _rows(plugin, file, ledger)
+    if isinstance(plugin, WindowScanner):
+        return lambda _file, _ledger: ()  # it has seen all windows
     raise TypeError(f"{plugin.id} is no kind of plugin that this host knows")
 
 

@@ -19,10 +19,16 @@ class Subject(NamedTuple):
 
     entry_id: int
     entry: Entry
-    locator: Locator
+    place: Callable[[], Locator]
+    """Makes `locator`, which most files never need."""
     source: Callable[[], ByteSource]
     flaw: Notice | None = None
     """Why the content is not whole, if that is known before it is read."""
+
+    @property
+    def locator(self) -> Locator:
+        """Where the content is."""
+        return self.place()
 
 
 class HostFile:
@@ -33,11 +39,15 @@ class HostFile:
         self._reading = reading
         self._companions = companions
         self.type = ""
-        self.locator = subject.locator
         self.path = subject.entry.path
         self.name = self.path.rpartition("/")[2]
         self.size = subject.entry.size
         self.deleted = bool(int(subject.entry.flags) & _DELETED)
+
+    @property
+    def locator(self) -> Locator:
+        """Where it is."""
+        return self._subject.locator
 
     @property
     def digests(self) -> Mapping[str, str]:
@@ -74,7 +84,7 @@ class HostFile:
 
     def hole_bytes(self) -> int:
         """Bytes that are stored nowhere and read as zeros."""
-        return sum(extent.length for extent in self._subject.entry.extents or () if extent.offset == HOLE)
+        return sum([length for at, length in self._subject.entry.extents or () if at == HOLE])
 
     def stored_runs(self) -> list[tuple[int, int]]:
         """Offset in the file and length of what is stored, neighbours joined."""

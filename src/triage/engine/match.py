@@ -6,7 +6,7 @@ and a part ``**`` any number of parts, also none.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Final
 
 MAX_ALTERNATIVES: Final = 1_000
@@ -14,59 +14,77 @@ MAX_ALTERNATIVES: Final = 1_000
 
 _MAGIC: Final = re.compile(r"[*?\[]")
 _BRACES: Final = re.compile(r"\{([^{}]*)\}")
+_NOWHERE: Final[frozenset[int]] = frozenset()
+_NO_LISTS: Final[tuple[tuple[int, re.Pattern[str]], ...]] = ()
 
 
-class PathMatcher:
-    """Whether a path fits at least one of ``patterns``; without patterns every path does.
+class PathTable:
+    """Which of several lists of ``patterns`` a path fits, by their places. An empty list fits nothing.
 
-    Most patterns end in a fixed name or extension, so one look-up of the path's last part rules out nearly everything.
+    Most patterns end in a fixed name or extension, so one look-up of the path's last part rules out nearly everything,
+    however many lists there are.
 
-    >>> chrome = PathMatcher(["**/{Chrome,Chromium}/**/History", "**/*.torrent"])
-    >>> chrome("/Users/a/AppData/Local/Google/CHROME/User Data/Default/History")
-    True
-    >>> chrome("/Users/a/Firefox/History"), chrome("/x.Torrent")
-    (False, True)
+    >>> table = PathTable([["**/{Chrome,Chromium}/**/History"], ["**/*.torrent"], ["**/history"]])
+    >>> sorted(table("/Users/a/AppData/Local/Google/CHROME/User Data/Default/History")), table("/x.Torrent")
+    ([0, 2], {1})
 
     Raises:
         ValueError: a pattern is malformed.
     """
 
+    def __init__(self, lists: Sequence[Sequence[str]]) -> None:
+        names: dict[str, dict[int, list[str]]] = {}
+        extensions: dict[str, dict[int, list[str]]] = {}
+        other_names: list[str] = []
+        others: dict[int, list[str]] = {}
+        for number, patterns in enumerate(lists):
+            for pattern in dict.fromkeys(plain for given in patterns for plain in _expand(given.lower())):
+                path_expression = _path_expression(pattern)
+                name = pattern.rpartition("/")[2]
+                stem, dot, extension = name.rpartition(".")
+                if not _MAGIC.search(name):
+                    names.setdefault(name, {}).setdefault(number, []).append(path_expression)
+                elif stem == "*" and dot and not _MAGIC.search(extension):
+                    extensions.setdefault(extension, {}).setdefault(number, []).append(path_expression)
+                else:
+                    other_names.append("(?s:.*)" if name == "**" else _part_expression(name))
+                    others.setdefault(number, []).append(path_expression)
+        self._names = {name: _each(wanted) for name, wanted in names.items()}
+        self._extensions = {extension: _each(wanted) for extension, wanted in extensions.items()}
+        self._other_names = _any_of(other_names).fullmatch if others else None
+        self._others = _each(others)
+
+    def __call__(self, path: str) -> Set[int]:
+        """The places of the lists that ``path`` (``/`` between the parts) fits."""
+        lower = path.lower()
+        name = lower.rpartition("/")[2]
+        extension = name.rpartition(".")
+        candidates = self._names.get(name, _NO_LISTS)
+        if extension[1] and extension[2] in self._extensions:
+            candidates += self._extensions[extension[2]]
+        if self._other_names is not None and self._other_names(name) is not None:
+            candidates += self._others
+        if not candidates:
+            return _NOWHERE
+        lower = lower.lstrip("/")
+        return {number for number, wanted in candidates if wanted.fullmatch(lower)}
+
+
+class PathMatcher:
+    """Whether a path fits at least one of ``patterns``; without patterns every path does. Errors as `PathTable`.
+
+    >>> torrents = PathMatcher(["**/*.torrent"])
+    >>> torrents("/x.Torrent"), torrents("/torrent/x")
+    (True, False)
+    """
+
     def __init__(self, patterns: Sequence[str]) -> None:
         self._everything = not patterns
-        names: dict[str, list[str]] = {}
-        extensions: dict[str, list[str]] = {}
-        others: list[tuple[str, str]] = []
-        for pattern in dict.fromkeys(plain for given in patterns for plain in _expand(given.lower())):
-            path_expression = _path_expression(pattern)
-            name = pattern.rpartition("/")[2]
-            stem, dot, extension = name.rpartition(".")
-            if not _MAGIC.search(name):
-                names.setdefault(name, []).append(path_expression)
-            elif stem == "*" and dot and not _MAGIC.search(extension):
-                extensions.setdefault(extension, []).append(path_expression)
-            else:
-                others.append(("(?s:.*)" if name == "**" else _part_expression(name), path_expression))
-        self._names = {name: _any_of(expressions) for name, expressions in names.items()}
-        self._extensions = {extension: _any_of(expressions) for extension, expressions in extensions.items()}
-        self._other_names = _any_of([name for name, _ in others]) if others else None
-        self._others = _any_of([path for _, path in others]) if others else None
+        self._table = PathTable([patterns])
 
     def __call__(self, path: str) -> bool:
         """Whether ``path`` (``/`` between the parts) fits."""
-        if self._everything:
-            return True
-        lower = path.lower().lstrip("/")
-        name = lower.rpartition("/")[2]
-        by_name = self._names.get(name)
-        if by_name is not None and by_name.fullmatch(lower):
-            return True
-        _, dot, extension = name.rpartition(".")
-        by_extension = self._extensions.get(extension) if dot else None
-        if by_extension is not None and by_extension.fullmatch(lower):
-            return True
-        if self._other_names is None or self._others is None:
-            return False
-        return self._other_names.fullmatch(name) is not None and self._others.fullmatch(lower) is not None
+        return self._everything or bool(self._table(path))
 
 
 class TypeMatcher:
@@ -143,6 +161,10 @@ def _part_expression(part: str) -> str:
         expression += {"*": "[^/]*", "?": "[^/]"}.get(character) or re.escape(character)
         at += 1
     return expression
+
+
+def _each(wanted: Mapping[int, list[str]]) -> tuple[tuple[int, re.Pattern[str]], ...]:
+    return tuple((number, _any_of(expressions)) for number, expressions in wanted.items())
 
 
 def _any_of(expressions: list[str]) -> re.Pattern[str]:

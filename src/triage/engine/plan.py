@@ -32,9 +32,11 @@ _STORE_FOLDER: Final = re.compile(
     r"/appdata/|/application support/|/data/data/|/\.config/|/\.mozilla/|/containers/|/messages/|/databases/"
 )
 _STORE_FILE: Final = re.compile(
-    r"(?:^|/)(?:history|cookies|web data|login data|[^/]*\.(?:db|sqlite|sqlite3|sqlitedb|storedata|ldb|plist"
-    r"|crypt1[245]|realm|dat|met|torrent))(?:-wal|-journal)?$"
+    r"(?:history|cookies|web data|login data|.*\.(?:db|sqlite|sqlite3|sqlitedb|storedata|ldb|plist"
+    r"|crypt1[245]|realm|dat|met|torrent))(?:-wal|-journal)?$",
+    re.DOTALL,
 )
+_ELSEWHERE: Final = int(EntryFlag.REALLOCATED | EntryFlag.NO_CONTENT)
 _RECYCLE_INDEX: Final = re.compile(r"^/\$recycle\.bin/[^/]+/\$i[^/]*$|^/recycler/[^/]+/info2$")
 
 
@@ -48,7 +50,7 @@ def priority(path: str) -> int:
     top = low.split("/", 2)[1].replace(" ", "_") if "/" in low else ""
     if top in _SYSTEM or (top.startswith("$") and top not in _USERS):
         return SYSTEM
-    if _RECYCLE_INDEX.match(low) or (_STORE_FOLDER.search(low) and _STORE_FILE.search(low)):
+    if (_STORE_FILE.match(low, low.rfind("/") + 1) and _STORE_FOLDER.search(low)) or _RECYCLE_INDEX.match(low):
         return APPLICATION_DATA
     if low.rpartition(".")[2] in _MEDIA:
         return USER_MEDIA
@@ -61,7 +63,7 @@ def wanted(entry: Entry) -> bool:
         return False
     if entry.size and entry.extents and all(extent.offset == HOLE for extent in entry.extents):
         return False
-    return not entry.flags & (EntryFlag.REALLOCATED | EntryFlag.NO_CONTENT)
+    return not entry.flags & _ELSEWHERE
 
 
 def plan_entry(file_system: FileSystem, entry: Entry) -> PlannedEntry:

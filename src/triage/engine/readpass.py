@@ -1,11 +1,10 @@
 """The one read of a file: digests, head and windows out of the same bytes."""
 
-import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache, partial
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
+from triage.engine.digesting import Digesting, digests_of
 from triage.errors import EvidenceError
 from triage.evidence.source import ByteSource, Slice, UnreadableBytes
 
@@ -43,17 +42,10 @@ class Reading:
     lost: list[Lost] = field(default_factory=list)
 
 
-@cache
-def _digest(name: str) -> Callable[..., Any]:
-    """The constructor of a digest; `hashlib.new` looks it up every time."""
-    made = getattr(hashlib, name, None)
-    return made if callable(made) else partial(hashlib.new, name)
-
-
 def pieces(
     source: ByteSource, size: int, algorithms: Sequence[str], window: int, overlap: int, reading: Reading
-) -> Iterator[Piece]:
-    """Read ``size`` bytes once, in order, and yield them in windows that overlap by ``overlap`` bytes.
+) -> Iterable[Piece]:
+    """Read ``size`` bytes once, in order, and give them in windows that overlap by ``overlap`` bytes.
 
     Fills ``reading``. Bytes that cannot be read are zeros in the windows and named in ``reading.lost``; there are
     then no digests, for a digest of guessed content would be a lie.
@@ -62,21 +54,25 @@ def pieces(
         data = _read(source, 0, size, reading.lost)
         reading.head, reading.whole = data[:HEAD], data
         if not reading.lost:
-            reading.digests = {name: _digest(name)(data, usedforsecurity=False).hexdigest() for name in algorithms}
-        yield Piece(data, 0, 0, True)
-        return
-    states = [_digest(name)(usedforsecurity=False) for name in algorithms]
+            reading.digests = digests_of(data, algorithms)
+        return (Piece(data, 0, 0, True),)
+    return _windows(source, size, algorithms, window, overlap, reading)
+
+
+def _windows(
+    source: ByteSource, size: int, algorithms: Sequence[str], window: int, overlap: int, reading: Reading
+) -> Iterator[Piece]:
+    digesting = Digesting(algorithms)
     offset, tail = 0, b""
     while True:
         data = _read(source, offset, min(window, size - offset), reading.lost)
-        for state in states:
-            state.update(data)
+        digesting.update(data)
         end = offset + len(data)
         if offset == 0:
             reading.head = data[:HEAD]
         last = end >= size
         if last and not reading.lost:
-            reading.digests = {state.name: state.hexdigest() for state in states}
+            reading.digests = digesting.hexdigests()
         yield Piece(tail + data if tail else data, offset - len(tail), len(tail), last)
         if last:
             return

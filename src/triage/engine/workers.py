@@ -139,7 +139,9 @@ class Worker:
         stored = stored_entry(row)
         file_system = self._file_system(stored.evidence, stored.volume)
         entry = stored.entry
-        return Subject(stored.id, entry, entry_locator(file_system, entry), partial(content, file_system, entry))
+        return Subject(
+            stored.id, entry, partial(entry_locator, file_system, entry), partial(content, file_system, entry)
+        )
 
     def _file_system(self, evidence: int, volume: str) -> FileSystem:
         found = self._file_systems.get((evidence, volume))

@@ -26,7 +26,7 @@ would empty otherwise. File-system structures are read in fewer."""
 _TABLES: Final = 64
 _REPEATED: Final = 512
 """Stored chunks up to this size are compared with the one before: mostly they are the same run of zeros."""
-
+_NO_TABLE: Final = (0, 0, ChunkTable(0, 0, 0, 0, 0, 0), ())
 
 Chunk = bytes | bytearray
 
@@ -48,6 +48,7 @@ class EwfSource(ByteSource):
         self._firsts = [place.first for place in placed]
         self._tables = [place.table for place in placed]
         self._entries = lru_cache(_TABLES)(lambda number: self._tables[number].load(files))
+        self._current: tuple[int, int, ChunkTable, Sequence[int]] = _NO_TABLE
         self._ahead = ReadAhead(files)
         self._cache: OrderedDict[int, Chunk] = OrderedDict()
         self._most_cached = max(16, CACHE_BYTES // self.chunk_size)
@@ -104,8 +105,7 @@ class EwfSource(ByteSource):
         data = self.stored_chunk(number, last)
         expected = min(self.chunk_size, self.size - number * self.chunk_size)
         if len(data) < expected:
-            index = bisect_right(self._firsts, number) - 1
-            raise self._damaged(number, index, f"it has {len(data)} bytes of {expected}")
+            raise self._damaged(number, f"it has {len(data)} bytes of {expected}")
         return data if len(data) == expected else data[:expected]
 
     def stored_chunk(self, number: int, last: int = -1) -> Chunk:
@@ -116,30 +116,37 @@ class EwfSource(ByteSource):
         Raises:
             UnreadableBytes: the chunk is damaged or missing.
         """
-        index = bisect_right(self._firsts, number) - 1
-        position = number - self._firsts[index] if index >= 0 else 0
-        if index < 0 or position >= self._tables[index].count:
-            raise self._missing(index)
-        table, entries = self._tables[index], self._entries(index)
-        start, compressed = table.place(entries[position], position)
-        end = _end(table, entries, position)
+        first, behind, table, entries = self._current
+        if not first <= number < behind:
+            first, _, table, entries = self._find(number)
+        position = number - first
+        start, end, compressed = table.span(entries, position)
         length = min((end if end > start else table.data_end) - start, self._most_stored)
         if length <= 0:
-            raise self._damaged(number, index, f"its table points to byte {start}, outside of the chunk data")
+            raise self._damaged(number, f"its table points to byte {start}, outside of the chunk data")
         if not compressed:
             # The end of the last chunk of a table is only known roughly, but that of a full uncompressed one is.
             length = min(length, self.chunk_size + 4)
         stored = self._ahead.fetched(table.segment, start, length)
         if stored is None:
-            until = _end(table, entries, min(position + max(0, last - number), table.count - 1))
+            until = table.span(entries, min(position + max(0, last - number), table.count - 1))[1]
             try:
                 stored = self._ahead.read(table.segment, start, length, until)
             except UnreadableBytes as problem:
-                raise self._damaged(number, index, str(problem)) from problem
+                raise self._damaged(number, str(problem)) from problem
         data, fault = self._inflated(stored) if compressed else verify_uncompressed(bytes(stored))[::2]
         if fault:
-            raise self._damaged(number, index, fault)
+            raise self._damaged(number, fault)
         return data
+
+    def _find(self, number: int) -> tuple[int, int, ChunkTable, Sequence[int]]:
+        """The table that has chunk ``number``: first chunk, the one behind the last, table, and its entries."""
+        index = bisect_right(self._firsts, number) - 1
+        if index < 0 or number - self._firsts[index] >= self._tables[index].count:
+            raise self._missing(index)
+        first, table = self._firsts[index], self._tables[index]
+        self._current = first, first + table.count, table, self._entries(index)
+        return self._current
 
     def _inflated(self, stored: memoryview) -> tuple[Chunk, str]:
         if len(stored) > _REPEATED:
@@ -156,7 +163,8 @@ class EwfSource(ByteSource):
         end = self._firsts[index + 1] if index + 1 < len(self._firsts) else self.chunks
         return self._lost(first, end, f"chunks {first} to {end - 1} of {self.chunks} are missing")
 
-    def _damaged(self, number: int, index: int, reason: str) -> UnreadableBytes:
+    def _damaged(self, number: int, reason: str) -> UnreadableBytes:
+        index = bisect_right(self._firsts, number) - 1
         name = self._files.paths[self._tables[index].segment].name
         return self._lost(number, number + 1, f"{name}: chunk {number} of {self.chunks} is damaged: {reason}")
 
@@ -170,12 +178,6 @@ class EwfSource(ByteSource):
         self._cache.clear()
         self._entries.cache_clear()
         self._files.close()
-
-
-def _end(table: ChunkTable, entries: Sequence[int], position: int) -> int:
-    """Where the data of a chunk ends: where that of the next one starts."""
-    position += 1
-    return table.place(entries[position], position)[0] if position < table.count else table.data_end
 
 
 def place(pieces: Sequence[Piece], volume: Volume, *, complete: bool) -> tuple[list[Placed], list[Doubt]]:

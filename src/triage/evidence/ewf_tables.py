@@ -45,11 +45,20 @@ class ChunkTable:
     entries: "array[int] | None" = None
     smart: bool = False
 
-    def place(self, entry: int, position: int) -> tuple[int, bool]:
-        """Where the chunk of the entry at ``position`` starts in the file, and whether it is compressed."""
-        if position >= self.overflow:
-            return self.base + entry, False
-        return self.base + (entry & OFFSET), self.smart or entry >= COMPRESSED
+    def span(self, entries: Sequence[int], position: int) -> tuple[int, int, bool]:
+        """Where the chunk at ``position`` starts in the file, where the next one does, and whether it is compressed.
+
+        Of the last chunk it is where the chunk data ends.
+        """
+        entry, base, overflow = entries[position], self.base, self.overflow
+        after = position + 1
+        if after >= self.count:
+            end = self.data_end
+        else:
+            end = base + (entries[after] if after >= overflow else entries[after] & OFFSET)
+        if position >= overflow:
+            return base + entry, end, False
+        return base + (entry & OFFSET), end, self.smart or entry >= COMPRESSED
 
     def load(self, files: FileSet) -> "array[int]":
         """The entries as stored: 31 bits of offset from ``base`` and the flag `COMPRESSED`."""
