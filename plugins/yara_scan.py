@@ -177,8 +177,9 @@ class YaraRules(WindowScanner):
         for path in self.options.rules:
             sources.update(_user_files(path))
         self._inputs = {name: hashlib.sha256(data).hexdigest() for name, data in sources.items()}
-        texts = {name: _text(name, data) for name, data in sources.items()}
-        self._groups = _groups(texts)
+        self._texts = tuple((name, _text(name, data)) for name, data in sources.items())
+        if self.options.rules:
+            _groups(self._texts)  # what is wrong with a user's rules is said before anything is read
         self._fitting = lru_cache(maxsize=1024)(self._of_type)  # content can state any type
 
     def inputs(self) -> Mapping[str, str]:
@@ -201,7 +202,7 @@ class YaraRules(WindowScanner):
     def _of_type(self, mime: str) -> Fitting:
         fitting = [
             group
-            for group in self._groups
+            for group in _groups(self._texts)
             if not group.reach.types or any(fnmatchcase(mime, each) for each in group.reach.types)
         ]
         gate = Gate([meta for group in fitting if group.gate for meta in group.gate.metas])
@@ -243,8 +244,10 @@ def _compiled(sources: Mapping[str, str]) -> Rules:
     return rules
 
 
-def _groups(texts: Mapping[str, str]) -> list[Group]:
-    """The rule files, those together that have the same reach."""
+@lru_cache(maxsize=4)
+def _groups(named: tuple[tuple[str, str], ...]) -> list[Group]:
+    """The rule files (name and text), those together that have the same reach. Kept, as workers are made again."""
+    texts = dict(named)
     metas = {name: _metas(name, text) for name, text in texts.items()}
     members: dict[Reach, list[str]] = {}
     for name in texts:

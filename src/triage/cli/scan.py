@@ -12,11 +12,10 @@ from triage.cli.progress import duration, shown
 from triage.engine.discover import Discovery, discover
 from triage.engine.profile import profile as named_profile
 from triage.engine.request import ScanRequest
-from triage.engine.run import ScanSummary
+from triage.engine.run import ScanSummary, Steps
 from triage.engine.run import scan as run_scan
 from triage.errors import INCOMPLETE, UsageError
 from triage.records import Grade
-from triage.report.build import build_report
 
 
 def register(app: typer.Typer) -> None:
@@ -75,18 +74,27 @@ def scan(
         operator=operator,
         verify_media=verify_media,
     )
+    # Who waits for the answer gets it before the media have been digested; the last report says how that went.
+    steps = Steps(_prepare, lambda store: _report(store, case, operator))
     with shown(quiet) as observer:
-        # Who waits for the answer gets it before the media have been digested; the last report says how that went.
-        summary = run_scan(request, observer, discovery, lambda store: _report(store, case, operator))
+        summary = run_scan(request, observer, discovery, steps)
     with CaseStore.open(case, writable=True) as store:
-        index = build_report(store, case, operator)
+        index = _report(store, case, operator)
         hits = {grade: sum(c.files for c in store.hit_counts() if c.grade == grade.value) for grade in Grade}
     _tell(summary, hits, index)
     raise typer.Exit(summary.exit_code)
 
 
-def _report(store: CaseStore, case: Path, operator: str) -> None:
-    build_report(store, case, operator)
+def _prepare() -> None:
+    from triage.report.html import templates  # costs as much as writing a report, and the start of a scan has no time
+
+    templates()
+
+
+def _report(store: CaseStore, case: Path, operator: str) -> Path:
+    from triage.report.build import build_report
+
+    return build_report(store, case, operator)
 
 
 def _plugin_options(discovery: Discovery, hashset: list[Path], rules: list[Path]) -> dict[str, object]:

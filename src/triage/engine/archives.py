@@ -9,10 +9,9 @@ from triage.case.codec import stored_entry
 from triage.case.rows import EntryRow, Members
 from triage.case.store import CaseStore
 from triage.engine.dispatch import Dispatcher, barred
-from triage.engine.expand import ARCHIVE
 from triage.engine.spool import SpoolReader
-from triage.engine.tasks import Expanded, ExpandTask, Lost
-from triage.evidence.archives.open import reader_of
+from triage.engine.tasks import ARCHIVE, Expanded, ExpandTask, Lost
+from triage.evidence.archives.kinds import is_archive
 from triage.locator import Locator
 from triage.notices import Notice, notice
 
@@ -35,7 +34,7 @@ class Archives:
 
     def tasks(self) -> Iterator[ExpandTask]:
         """The archives whose members are not all in the store, what matters most first."""
-        types = [mime for mime in self._store.content_types() if reader_of(mime) is not None]
+        types = [mime for mime in self._store.content_types() if is_archive(mime)]
         for row, mime in self._store.pending_archives(types):
             yield ExpandTask(row, mime, self._spool(row))
 

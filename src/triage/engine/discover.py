@@ -92,13 +92,23 @@ def discover(folders: Sequence[Path] = ()) -> Discovery:
     return Discovery(tuple(ordered), tuple(broken))
 
 
-def _installed(broken: list[Broken]) -> Iterator[_Candidate]:
+def bundled() -> Iterator[type[Plugin]]:
+    """The usable plugins of this package alone."""
+    for candidate in _installed([], only_own=True):
+        found = _examine(candidate)
+        if isinstance(found, Loaded):
+            yield found.plugin
+
+
+def _installed(broken: list[Broken], only_own: bool = False) -> Iterator[_Candidate]:
     def rank(point: EntryPoint) -> tuple[bool, str, str]:
         name = point.dist.name if point.dist else ""
         return name != OWN_PACKAGE, name, point.name
 
     for point in sorted(entry_points(group=GROUP), key=rank):
         own = point.dist is not None and point.dist.name == OWN_PACKAGE
+        if only_own and not own:
+            return  # ours come first
         origin = "bundled" if own else f"package {point.dist.name} {point.dist.version}" if point.dist else "package"
         module = _import(lambda point=point: importlib.import_module(point.module))  # type: ignore[misc]
         if isinstance(module, str):
@@ -209,9 +219,11 @@ def _faults(plugin: type[Plugin], stem: str) -> list[str]:
         f"{each} must be a tuple of text" for each in ("paths", "types", "after") if not _texts(getattr(plugin, each))
     ]
     if issubclass(plugin, SqliteParser):
-        faults += [
-            f"{each} must be text" for each in ("query", "table") if not isinstance(getattr(plugin, each, None), str)
-        ]
+        query = getattr(plugin, "query", None)
+        if not isinstance(query, str) and not (query and _texts(query)):
+            faults.append("query must be text, or a tuple of texts")
+        if not isinstance(getattr(plugin, "table", None), str):
+            faults.append("table must be text")
     if not isinstance(plugin.Options, type) or not is_dataclass(plugin.Options):
         faults.append("Options must be a dataclass")
     if _texts(plugin.paths):

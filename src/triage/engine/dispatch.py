@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from triage.case.ids import archive_of
-from triage.engine import workers
+from triage.engine import pool
 from triage.engine.steps import Step, forget, step_of
 from triage.engine.tasks import Answer, Barred, Batch, Lost, Task, WorkItem
 from triage.errors import TriageError
@@ -140,7 +140,7 @@ class _Slot:
 
     def _start(self) -> None:
         self._executor = self._make_worker()
-        self._ready: Future[int] = self._executor.submit(workers.ready)
+        self._ready: Future[int] = self._executor.submit(pool.ready)
 
     @property
     def load(self) -> int:
@@ -149,7 +149,7 @@ class _Slot:
 
     def submit(self, task: Task) -> None:
         try:
-            future = self._executor.submit(workers.perform, task)
+            future = self._executor.submit(pool.perform, task)
         except BrokenExecutor as error:
             # It died between two tasks; a future that has failed takes the common way of recovery.
             future = Future()

@@ -12,17 +12,16 @@ from triage.engine.host import PluginHost
 from triage.engine.hostfile import Subject
 from triage.engine.plan import priority
 from triage.engine.steps import StepNote
-from triage.engine.tasks import Barred
+from triage.engine.tasks import ARCHIVE, Barred
+from triage.evidence.archives.kinds import is_archive
 from triage.evidence.archives.limits import ArchiveLimits, Budget
 from triage.evidence.archives.member import Member, member_locator
-from triage.evidence.archives.open import open_archive, reader_of
+from triage.evidence.archives.open import open_archive
 from triage.evidence.entry import Entry, EntryFlag, EntryType
 from triage.evidence.source import ByteSource
 from triage.locator import Locator
 from triage.notices import Notice, NoticeKind, notice
 
-ARCHIVE: Final = "archive"
-"""Name of the step in which a member is unpacked; also the origin of notices."""
 DEPTH: Final = 4
 """How deep archives in archives are opened; the outermost is at depth 1."""
 AT_ONCE: Final = 4 << 20
@@ -127,7 +126,7 @@ class Expansion:
         self._frame.results.append(result)
         if len(self._frame.rows) >= _FRAME:
             self._flush()
-        if reader_of(result.type) is None:
+        if not is_archive(result.type):
             return
         budget = Budget(self._limits, source.size, level.budget)
         inner = _Level(subject.entry, subject.locator, result.type, level.depth + 1, subject.source, budget)

@@ -11,19 +11,21 @@ from typing import Any, Final
 
 from triage.case import custody
 from triage.case.coverage import is_complete
-from triage.case.digest import content_digest
+from triage.case.digest import LARGE, content_digest
 from triage.case.rows import FileResult, Members, VolumeRow
 from triage.case.store import STORE_NAME, CaseStore
-from triage.engine import media, workers
+from triage.engine import pool
 from triage.engine.archives import Archives
 from triage.engine.companions import Companions
 from triage.engine.discover import Discovery, discover
 from triage.engine.dispatch import WATCH_SECONDS, Dispatcher, Take
 from triage.engine.feed import WalkFeed
 from triage.engine.manifest import check_same_scan, describe_scan, file_states
+from triage.engine.media import MediaDigests
 from triage.engine.memory import memory_for
 from triage.engine.request import Progress, ScanRequest
 from triage.engine.scope import scope_notices
+from triage.engine.setup import Setup, make_plugins
 from triage.engine.stopwatch import Stopwatch
 from triage.engine.tasks import (
     Answer,
@@ -33,6 +35,8 @@ from triage.engine.tasks import (
     Expanded,
     ExpandTask,
     Lost,
+    Summed,
+    SumTask,
     Task,
     WorkItem,
     batches,
@@ -49,10 +53,20 @@ from triage.records import Grade, Hit
 
 WRITE_EVERY_FILES: Final = 2_000
 WRITE_EVERY_SECONDS: Final = 1.0
-_DIGEST_TRIES: Final = 2
 
 Observer = Callable[[Progress], None]
-WhenExamined = Callable[[CaseStore], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What a caller does in the course of a scan.
+
+    ``waiting`` is called once when the workers have enough to do, for what the caller must get ready anyway;
+    ``examined`` when all content is examined and only digests of whole media are still being computed.
+    """
+
+    waiting: Callable[[], None] = lambda: None
+    examined: Callable[[CaseStore], object] = lambda _store: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +83,11 @@ def scan(
     request: ScanRequest,
     observe: Observer = lambda _progress: None,
     discovery: Discovery | None = None,
-    examined: WhenExamined = lambda _store: None,
+    steps: Steps = Steps(),
 ) -> ScanSummary:
     """Scan evidence into a case.
 
-    ``discovery`` is what `discover` gave, if the caller has asked it already. ``examined`` is called when all content
-    is examined and only digests of whole media are still being computed.
+    ``discovery`` is what `discover` gave, if the caller has asked it already.
 
     Raises:
         UsageError: evidence and case lie in one another, or a plugin, list or rule file is unusable.
@@ -86,7 +99,7 @@ def scan(
     plugins = _construct(discovery, request.plugin_options)
     exists = (request.case / STORE_NAME).exists()
     with CaseStore.open(request.case, writable=True) if exists else CaseStore.create(request.case) as store:
-        return _Scan(request, store, discovery, plugins, observe).run(examined)
+        return _Scan(request, store, discovery, plugins, observe).run(steps)
 
 
 def _construct(discovery: Discovery, options: Mapping[str, Any]) -> list[Plugin]:
@@ -94,7 +107,7 @@ def _construct(discovery: Discovery, options: Mapping[str, Any]) -> list[Plugin]
     if unknown:
         raise UsageError(f"options were given for plugins that are not loaded: {', '.join(sorted(unknown))}")
     try:
-        return workers.make_plugins(discovery, [loaded.plugin.id for loaded in discovery.loaded], options)
+        return make_plugins(discovery, [loaded.plugin.id for loaded in discovery.loaded], options)
     except (ValueError, OSError) as error:
         raise UsageError(str(error)) from error
 
@@ -120,9 +133,10 @@ class _Scan:
         self._waiting: list[FileResult] = []
         self._archived: list[Members] = []
         self._written = time.monotonic()
-        self._digest_tries: dict[int, int] = {}
+        self._media = MediaDigests(store, self._notices)
+        self._sums: dict[str, str] = {}
 
-    def run(self, examined: WhenExamined) -> ScanSummary:
+    def run(self, steps: Steps) -> ScanSummary:
         """Do it, and leave a case that says how it went."""
         store = self._store
         # What is refused here is no scan: a case that was finished stays so.
@@ -140,29 +154,28 @@ class _Scan:
         self._dispatcher = Dispatcher(self._worker_maker(paths), self._scratch, self._workers)
         self._archives = Archives(store, self._scratch, self._dispatcher, self._members_found)
         try:
-            self._work(examined)
+            self._work(steps)
+            self._notices(list(changed_since(store, before)))
+            complete = self._sum_up()
             self._dispatcher.close()
         finally:
             self._dispatcher.stop()
         for left in self._scratch.iterdir():
             left.unlink()
         self._scratch.rmdir()
-        self._notices(list(changed_since(store, before)))
-        self._stage("finished")
-        code = COMPLETE if is_complete(store) else INCOMPLETE
-        digest = content_digest(store)
+        code = COMPLETE if complete else INCOMPLETE
+        digest = content_digest(store, self._sums)
         self._log(custody.SCAN_FINISHED, {"exit code": code, "content digest": digest, **self._watch.ended()})
         return ScanSummary(code, self._progress, self._watch.passed(), self._watch.first_hit)
 
-    def _work(self, examined: WhenExamined) -> None:
-        wanted = self._store.evidence() if self._request.verify_media else []
-        digests = list(media.digest_tasks(wanted, self._request.profile))
+    def _work(self, steps: Steps) -> None:
+        digests = list(self._media.tasks(self._request.profile)) if self._request.verify_media else []
         # Two processors are both needed for the content; where there are more, one can be spared from the start.
         beside = digests if self._workers > 2 else []
         for task in beside:
             self._dispatcher.add(task)
         self._walk_all()
-        self._read_all()
+        self._read_all(steps.waiting)
         self._expand_all()
         self._notices(list(scope_notices(self._store)))
         for task in digests if not beside else []:
@@ -170,9 +183,19 @@ class _Scan:
         self._exchange(_nothing, 0)
         if not self._dispatcher.idle:
             self._stage("reporting")
-            examined(self._store)
+            steps.examined(self._store)
             self._stage("verifying media (the report of all else is written)")
             self._drain(_nothing)
+
+    def _sum_up(self) -> bool:
+        """Digest the large tables, several at a time, and say meanwhile whether everything was examined."""
+        self._stage("finishing")
+        for table in LARGE:
+            self._dispatcher.add(SumTask(self._store.folder, table))
+        self._exchange(_nothing, 0)
+        complete = is_complete(self._store)
+        self._drain(_nothing)
+        return complete
 
     # -- opening and walking ---------------------------------------------------------------------------------------
 
@@ -229,7 +252,7 @@ class _Scan:
     def _worker_maker(self, paths: Mapping[int, tuple[Path, tuple[Path, ...]]]) -> Callable[[], Executor]:
         labels = {row.id: row.label for row in self._store.evidence()}
         request = self._request
-        setup = workers.Setup(
+        setup = Setup(
             {number: (path, labels[number]) for number, (path, _) in paths.items()},
             request.options,
             request.profile,
@@ -240,9 +263,9 @@ class _Scan:
             request.step_seconds,
             request.memory or memory_for(self._workers),
         )
-        return lambda: workers.local_worker(setup)
+        return lambda: pool.local_worker(setup)
 
-    def _read_all(self) -> None:
+    def _read_all(self, waiting: Callable[[], None]) -> None:
         self._stage("reading")
         self._write()
         files, size = self._store.pending_totals()
@@ -250,6 +273,8 @@ class _Scan:
         self._progress.bytes_total = self._progress.bytes + size
         # What was given out during the walk is not given out again; its results come with the others.
         tasks = batches(self._items(frozenset(self._feed.flying)))
+        self._exchange(lambda: next(tasks, None), 0)
+        waiting()
         self._drain(lambda: next(tasks, None))
         self._write()
 
@@ -283,13 +308,19 @@ class _Scan:
             if isinstance(answer, Examined):
                 self._take_in(answer)
             elif isinstance(answer, Digested):
-                self._judge_media(answer)
+                self._media.done(answer)
+            elif isinstance(answer, Summed):
+                self._sums[answer.task.table] = answer.digest
             elif isinstance(answer, Expanded):
                 self._archives.done(answer)
             elif isinstance(answer, Lost) and isinstance(answer.task, DigestTask):
-                self._digest_again(answer.task, answer)
+                again = self._media.lost(answer.task, answer)
+                if again is not None:
+                    self._dispatcher.add(again)
             elif isinstance(answer, Lost) and isinstance(answer.task, ExpandTask):
                 self._archives.lost(answer)
+            elif isinstance(answer, Lost) and isinstance(answer.task, SumTask):
+                continue  # the sum is made here then
             else:
                 rest.append(answer)
         if len(self._waiting) >= WRITE_EVERY_FILES or time.monotonic() - self._written > WRITE_EVERY_SECONDS:
@@ -326,23 +357,6 @@ class _Scan:
         if self._waiting:
             self._store.add_results(self._waiting, self._archived)
         self._waiting, self._archived, self._written = [], [], time.monotonic()
-
-    # -- media -----------------------------------------------------------------------------------------------------
-
-    def _judge_media(self, answer: Digested) -> None:
-        row = next(row for row in self._store.evidence() if row.id == answer.task.evidence)
-        # In this order: were digests stored first, a kill in between would lose the doubts, for nothing is done twice.
-        self._notices(media.judge(row, answer.digest))
-        self._store.set_computed_digests(row.id, answer.digest.digests)
-
-    def _digest_again(self, task: DigestTask, lost: Lost) -> None:
-        tries = self._digest_tries.get(task.evidence, 0) + 1
-        self._digest_tries[task.evidence] = tries
-        if tries < _DIGEST_TRIES:
-            self._dispatcher.add(task)
-            return
-        row = next(row for row in self._store.evidence() if row.id == task.evidence)
-        self._notices([media.not_digested(row, lost)])
 
     # -- keeping books ---------------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from multiprocessing import forkserver, get_context
 from multiprocessing.context import BaseContext
 from typing import Final
 
-WORKERS: Final = "triage.engine.workers"
+PRELOADED: Final = "triage.engine.preload"
 
 
 def worker_context() -> BaseContext:
@@ -14,7 +14,7 @@ def worker_context() -> BaseContext:
     On Linux they are forked from a server that has imported all that they need, and share the memory for it.
     """
     context = get_context("forkserver" if sys.platform == "linux" else "spawn")
-    context.set_forkserver_preload([WORKERS])
+    context.set_forkserver_preload([PRELOADED])
     return context
 
 

@@ -9,6 +9,9 @@ from triage.case.rows import EntryRow, FileResult, Members
 from triage.evidence.integrity import MediaDigest
 from triage.notices import NoticeKind
 
+ARCHIVE: Final = "archive"
+"""Name of the step in which a member is unpacked; also the origin of notices."""
+
 
 class Barred(NamedTuple):
     """A plugin (or ``read``) that is not run on one entry any more, and why."""
@@ -63,7 +66,16 @@ class DigestTask(NamedTuple):
     algorithms: tuple[str, ...]
 
 
-Task: TypeAlias = Batch | WalkTask | ExpandTask | DigestTask
+class SumTask(NamedTuple):
+    """Digest one table of the case in ``folder``, see `triage.case.digest.table_digest`."""
+
+    folder: Path
+    table: str
+
+
+Long: TypeAlias = WalkTask | ExpandTask | DigestTask | SumTask
+"""What is more than a batch of files."""
+Task: TypeAlias = Batch | Long
 
 
 class Examined(NamedTuple):
@@ -92,20 +104,27 @@ class Digested(NamedTuple):
     digest: MediaDigest
 
 
+class Summed(NamedTuple):
+    """The digest of a table is made."""
+
+    task: SumTask
+    digest: str
+
+
 class Lost(NamedTuple):
     """A task that is more than a batch was not done: the worker died or was killed, or what it did failed.
 
     ``entry_id`` and ``plugin`` were on at that moment; ``reason`` says in words what failed.
     """
 
-    task: WalkTask | ExpandTask | DigestTask
+    task: Long
     kind: NoticeKind
     entry_id: int
     plugin: str
     reason: str
 
 
-Answer: TypeAlias = Examined | Walked | Expanded | Digested | Lost
+Answer: TypeAlias = Examined | Walked | Expanded | Digested | Summed | Lost
 
 BATCH_BYTES: Final = 8 << 20
 BATCH_FILES: Final = 256

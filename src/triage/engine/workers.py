@@ -1,29 +1,24 @@
-"""Worker processes: each opens the evidence itself and does one task at a time; only work and results travel."""
+"""What a worker process does: it opens the evidence itself and does one task at a time."""
 
-import os
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import islice
-from multiprocessing import parent_process
-from pathlib import Path
-from threading import Thread
-from typing import Any, Final
+from typing import Final
 
 from triage.case.codec import entry_values, stored_entry
+from triage.case.digest import table_digest
 from triage.case.rows import EntryRow, FileResult, Members
-from triage.engine.discover import Discovery, discover
-from triage.engine.expand import ARCHIVE, AT_ONCE, Expansion, whole
+from triage.case.store import CaseStore
+from triage.engine.discover import discover
+from triage.engine.expand import AT_ONCE, Expansion, whole
 from triage.engine.host import PluginHost
 from triage.engine.hostfile import Subject
-from triage.engine.memory import limit_memory
 from triage.engine.plan import plan_entry
-from triage.engine.profile import Profile
-from triage.engine.server import worker_context
+from triage.engine.setup import Setup, make_plugins
 from triage.engine.spool import SpoolWriter
 from triage.engine.steps import StepNote
 from triage.engine.tasks import (
+    ARCHIVE,
     Answer,
     Barred,
     Batch,
@@ -32,21 +27,23 @@ from triage.engine.tasks import (
     Examined,
     Expanded,
     ExpandTask,
+    Long,
     Lost,
+    Summed,
+    SumTask,
     Task,
     Walked,
     WalkTask,
     WorkItem,
 )
 from triage.errors import CaseError, EvidenceError
-from triage.evidence.archives.open import reader_of
-from triage.evidence.entry import Entry, Evidence, FileSystem, OpenOptions, content
+from triage.evidence.archives.kinds import is_archive
+from triage.evidence.entry import Entry, Evidence, FileSystem, content
 from triage.evidence.integrity import digest_media
 from triage.evidence.open import open_evidence
 from triage.guard import Failed, attempt
 from triage.locator import Locator
 from triage.notices import Notice, NoticeKind, notice
-from triage.plugin import Plugin
 
 WALK_FRAME: Final = 500
 """Entries that the coordinator gets at a time."""
@@ -54,25 +51,7 @@ _SLOWEST_WALK_BYTES: Final = 4 << 30
 """A file system may take as long over its next entries as reading this: looking for orphans goes through all of it."""
 WALK: Final = "walk"
 MEDIA: Final = "media digest"
-
-
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """All that a worker needs to start, whatever machine it runs on, as long as the evidence paths are reachable.
-
-    ``evidence`` maps the evidence's id in the case to (path, label). ``plugins`` are the ids to run, in order.
-    ``memory`` bounds what a worker may allocate, in bytes.
-    """
-
-    evidence: Mapping[int, tuple[Path, str]]
-    options: OpenOptions
-    profile: Profile
-    plugins: tuple[str, ...]
-    plugin_options: Mapping[str, Any]
-    plugin_folders: tuple[Path, ...]
-    scratch: Path
-    step_seconds: float
-    memory: int
+SUM: Final = "sum"
 
 
 class Worker:
@@ -100,10 +79,12 @@ class Worker:
         finally:
             self._note.idle()
 
-    def _long(self, task: WalkTask | ExpandTask | DigestTask) -> Answer:
+    def _long(self, task: Long) -> Answer:
         if isinstance(task, WalkTask):
             return self._walk(task)
-        return self._expand(task) if isinstance(task, ExpandTask) else self._digest(task)
+        if isinstance(task, ExpandTask):
+            return self._expand(task)
+        return self._digest(task) if isinstance(task, DigestTask) else self._sum(task)
 
     def _examine_all(self, items: Sequence[WorkItem]) -> Examined:
         results, archives = [], []
@@ -112,7 +93,7 @@ class Worker:
             subject = self._subject(item.row)
             result = self._examine(item, subject)
             results.append(result)
-            if subject.entry.size <= AT_ONCE and reader_of(result.type) is not None:
+            if subject.entry.size <= AT_ONCE and is_archive(result.type):
                 archives.append(self._members(item, subject, result.type))
         return Examined(results, archives)
 
@@ -186,51 +167,14 @@ class Worker:
         self._note.begin(source.size, MEDIA)
         return Digested(task, digest_media(source, task.algorithms, lambda _done: None))
 
+    def _sum(self, task: SumTask) -> Answer:
+        self._note.entry_id = 0
+        self._note.begin(_SLOWEST_WALK_BYTES, SUM)
+        with CaseStore.open(task.folder) as store:
+            return Summed(task, table_digest(store, task.table))
+
 
 def entry_locator(file_system: FileSystem, entry: Entry) -> Locator:
     """The locator of an entry's content."""
     base = file_system.locator
     return Locator(base.evidence, base.volume, entry.path, entry.address, entry.stream)
-
-
-def make_plugins(discovery: Discovery, ids: Sequence[str], options: Mapping[str, Any]) -> list[Plugin]:
-    """Construct the plugins named by ``ids``, in that order."""
-    classes = {loaded.plugin.id: loaded.plugin for loaded in discovery.loaded}
-    return [classes[plugin](options.get(plugin)) for plugin in ids]
-
-
-_worker: Worker | None = None
-
-
-def start_worker(setup: Setup) -> None:
-    """Initializer of a worker process."""
-    global _worker  # the standard executor has no other place for a state of the process
-    os.environ["TZ"] = "UTC"
-    Thread(target=_end_with_coordinator, daemon=True).start()
-    limit_memory(setup.memory)
-    _worker = Worker(setup)
-
-
-def _end_with_coordinator() -> None:
-    """End this process when the one that gives it work is gone, however it went."""
-    coordinator = parent_process()
-    if coordinator is not None:
-        coordinator.join()
-        os._exit(1)
-
-
-def perform(task: Task) -> Answer:
-    """Do a task in this worker process."""
-    if _worker is None:
-        raise RuntimeError("this process was not started as a worker")
-    return _worker.perform(task)
-
-
-def ready() -> int:
-    """The process id of this worker, once it has started."""
-    return os.getpid()
-
-
-def local_worker(setup: Setup) -> Executor:
-    """A process on this machine."""
-    return ProcessPoolExecutor(1, worker_context(), start_worker, (setup,))

@@ -4,13 +4,14 @@ Every text of evidence passes through the filter ``shown``: escaped for HTML, sh
 characters that cannot be seen set apart. There are no scripts and no pictures; the same store gives the same bytes.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from importlib.resources import files
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
 from triage.case.coverage import coverage
@@ -42,6 +43,7 @@ LONGEST: Final = 600
 """Characters of one evidence text; a name of 4 KiB would fill a page."""
 
 INDEX: Final = "index.html"
+_FRAME: Final = "base.html"
 
 
 class Page(NamedTuple):
@@ -59,10 +61,10 @@ def write_report(store: CaseReader, folder: Path) -> Path:
         CaseError: the folder cannot be written. IntegrityError: the store is damaged.
     """
     site = _Site(store)
-    environment = _environment()
+    made = templates()
     with new_folder(folder) as new:
         for page in site.pages():
-            text = environment.get_template(page.template).render(site.frame(page.name) | page.values)
+            text = made[page.template].render(site.frame(page.name) | page.values)
             with new_file(new / page.name) as stream:
                 stream.write(text)
         with new_file(new / "style.css") as stream:
@@ -82,7 +84,9 @@ def shown(value: object) -> Markup:
     return made + Markup(' <span class="sub">{}</span>').format(rest) if rest else made
 
 
-def _environment() -> Environment:
+@cache
+def templates() -> Mapping[str, Template]:
+    """All templates of pages, compiled once: that takes a third of the time of a report."""
     environment = Environment(
         loader=PackageLoader("triage.report"),
         autoescape=True,
@@ -94,7 +98,7 @@ def _environment() -> Environment:
     environment.filters["shown"] = shown
     environment.filters["size"] = size_text
     environment.globals["w"] = TEXT
-    return environment
+    return {name: environment.get_template(name) for name in environment.list_templates() if name != _FRAME}
 
 
 class _Pager:

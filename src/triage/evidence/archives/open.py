@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Final
 
 from triage.evidence.archives.job import Job
+from triage.evidence.archives.kinds import is_zip
 from triage.evidence.archives.limits import ArchiveLimits, Budget
 from triage.evidence.archives.member import Member
 from triage.evidence.archives.rar import read_rar
 from triage.evidence.archives.sevenzip import read_seven
 from triage.evidence.archives.single import read_bzip2, read_gzip, read_xz, read_zstandard
 from triage.evidence.archives.tar import read_tar
-from triage.evidence.archives.zip import is_zip, read_zip
+from triage.evidence.archives.zip import read_zip
 from triage.evidence.source import ByteSource
 from triage.locator import Locator
 from triage.notices import Notice

@@ -26,22 +26,6 @@ from triage.notices import Notice, NoticeKind
 _UNIX_HOSTS: Final = (3, 19)  # Unix, OS X
 _ENCRYPTED: Final = 1
 _SCAN: Final = 1 << 20
-_MIME: Final = frozenset(
-    (
-        "application/zip application/java-archive application/vnd.android.package-archive application/epub+zip "
-        "application/x-zip-compressed application/vnd.comicbook+zip application/x-ufdr "
-    ).split()
-)
-_PREFIXES: Final = (
-    "application/vnd.openxmlformats-officedocument.",
-    "application/vnd.oasis.opendocument.",
-    "application/vnd.ms-xpsdocument",
-)
-
-
-def is_zip(mime: str) -> bool:
-    """Whether files of this type are zip archives."""
-    return mime in _MIME or mime.startswith(_PREFIXES)
 
 
 def read_zip(job: Job) -> Iterator[Member | Notice]:
