@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from triage import __version__
 from triage.case.store import CaseStore
+from triage.engine.digesting import kernel
 from triage.engine.discover import Discovery
 from triage.engine.request import ScanRequest
 from triage.errors import CaseError
@@ -34,7 +35,7 @@ def describe_scan(request: ScanRequest, discovery: Discovery, plugins: Sequence[
     """The manifest's sections. Keys and passwords are not part of it; that some were given is."""
     return {
         "suite": {"name": "forensic-triage", "version": __version__},
-        "platform": {"python": platform.python_version(), "system": platform.platform()},
+        "platform": {"python": platform.python_version(), "system": platform.platform(), "digests": kernel()},
         "libraries": _libraries(),
         **plugin_sections(discovery),
         "inputs": {plugin.id: dict(sorted(plugin.inputs().items())) for plugin in plugins if plugin.inputs()},
