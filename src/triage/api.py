@@ -1,13 +1,25 @@
 """The only module of the suite that a plugin imports."""
 
 from triage.absent import Absent as Absent
-from triage.hashsets.lists import HashList as HashList
-from triage.hashsets.lists import HashMatch as HashMatch
-from triage.hashsets.lists import load_list as load_list
+from triage.bencode import bencoded_items as bencoded_items
+from triage.hashsets.index import HashIndex as HashIndex
+from triage.hashsets.index import HashMatch as HashMatch
+from triage.hashsets.nearset import NearMatch as NearMatch
+from triage.hashsets.nearset import NearSet as NearSet
+from triage.hashsets.pdq import PDQ_LEAST_QUALITY as PDQ_LEAST_QUALITY
+from triage.hashsets.pdq import PDQ_NAME as PDQ_NAME
+from triage.hashsets.pdq import PDQ_SMALLEST_SIDE as PDQ_SMALLEST_SIDE
+from triage.hashsets.pdq import PDQ_THRESHOLD as PDQ_THRESHOLD
+from triage.hashsets.pdq import PDQ_VARIANTS as PDQ_VARIANTS
+from triage.hashsets.pdq import pdq_digest as pdq_digest
+from triage.hashsets.pdq import pdq_dihedral as pdq_dihedral
+from triage.hashsets.pdq import pdq_transform as pdq_transform
+from triage.hashsets.prepare import open_set as open_set
 from triage.locator import Locator as Locator
 from triage.plugin import File as File
 from triage.plugin import NoOptions as NoOptions
 from triage.plugin import Parser as Parser
+from triage.plugin import RecordScanner as RecordScanner
 from triage.plugin import Row as Row
 from triage.plugin import Scanner as Scanner
 from triage.plugin import SkipFile as SkipFile
@@ -15,13 +27,16 @@ from triage.plugin import SqliteParser as SqliteParser
 from triage.plugin import UnsupportedSchema as UnsupportedSchema
 from triage.plugin import Window as Window
 from triage.plugin import WindowScanner as WindowScanner
+from triage.plugin import hex_digest as hex_digest
 from triage.plugin import number as number
 from triage.plugin import text as text
 from triage.records import Grade as Grade
 from triage.records import Hit as Hit
 from triage.records import MediaMetadata as MediaMetadata
+from triage.records import PictureDigest as PictureDigest
 from triage.records import Record as Record
 from triage.records import RecycledFile as RecycledFile
+from triage.records import ReferencedFile as ReferencedFile
 from triage.records import Visit as Visit
 from triage.times import Time as Time
 from triage.times import Timestamp as Timestamp

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, ClassVar, NamedTuple, Protocol
 from triage.absent import Absent
 from triage.errors import SkipFile as SkipFile
 from triage.errors import UnsupportedSchema as UnsupportedSchema
+from triage.hashsets.entry import DIGEST_BYTES
 from triage.locator import Locator
 from triage.records import Record
 
@@ -115,6 +116,13 @@ class Plugin(ABC):
     def __init__(self, options: Any = None) -> None:
         self.options = self.Options() if options is None else options
 
+    def idle(self) -> str:
+        """Why there is nothing for this plugin to do with its options, in words; empty (the default) if it runs.
+
+        One that is idle is left out of the scan, and the case says so.
+        """
+        return ""
+
     def inputs(self) -> Mapping[str, str]:
         """Files that the results depend on (rule files, hash sets), path → SHA-256, for the manifest."""
         return {}
@@ -156,10 +164,12 @@ class SqliteParser(Plugin):
     """Reads rows of a SQLite database. The host owns the private copy, the write-ahead log, the loop and bad rows.
 
     ``query`` is one SELECT with ordered rows and named columns; ``table`` names the table that ``row_id`` (a column
-    of the query, default ``rowid``) belongs to.
+    of the query, default ``rowid``) belongs to. For an application whose tables have changed, ``query`` is several,
+    newest schema first: the first is asked whose tables and columns are all there. Where rows come from several tables,
+    a column ``row_table`` of the query names the one of each row.
     """
 
-    query: ClassVar[str]
+    query: ClassVar[str | tuple[str, ...]]
     table: ClassVar[str]
     row_id: ClassVar[str] = "rowid"
     companions: ClassVar[tuple[str, ...]] = ("{name}-wal", "{name}-journal")
@@ -167,6 +177,19 @@ class SqliteParser(Plugin):
     @abstractmethod
     def record(self, row: Row) -> Record | None:
         """The fact in this row, or `None` if it holds none. What it raises costs this row only."""
+
+
+class RecordScanner(Plugin):
+    """Looks at the facts that other plugins have found in a file. Runs after all of them, where there are such facts.
+
+    ``reads`` lists the record types that it looks at. Files are not shown to it.
+    """
+
+    reads: ClassVar[tuple[type[Record], ...]]
+
+    @abstractmethod
+    def scan(self, record: Record) -> Iterable[Record]:
+        """What follows from this fact; what is found stands at the fact's own place."""
 
 
 def text(value: object) -> str | Absent:
@@ -181,3 +204,18 @@ def number(value: object) -> int | Absent:
     if value is None:
         return Absent.NOT_RECORDED
     return value if isinstance(value, int) and not isinstance(value, bool) else Absent.UNPARSABLE
+
+
+def hex_digest(value: object, algorithm: str) -> str:
+    """A digest that a database stores as hex text, in lower case; ``algorithm`` is one of `DIGEST_BYTES`.
+
+    Raises:
+        ValueError: it is none; says what it is.
+    """
+    try:
+        digest = bytes.fromhex(value) if isinstance(value, str) else b""
+    except ValueError as error:
+        raise ValueError(f"{value!r:.80} is not hex") from error
+    if len(digest) != DIGEST_BYTES[algorithm]:
+        raise ValueError(f"{value!r:.80} is no {algorithm} digest")
+    return digest.hex()

@@ -19,6 +19,14 @@ Text = str | Absent
 Number = int | Absent
 
 
+ALERT: Final = "alert"
+"""Disposition of a hit that no scheme maps: somebody has to look."""
+EXCLUDE: Final = "exclude"
+"""Disposition of a file that a set of harmless files holds: nobody has to look."""
+PRESSING: Final = frozenset({"illegal-candidate", ALERT})
+"""Dispositions that a report begins with."""
+
+
 class Grade(Enum):
     """How much a hit says. Only `EXACT` may be worded as "matches known file"; the others are candidates."""
 
@@ -102,9 +110,57 @@ class MediaMetadata:
     positioned: Time
 
 
-Record = Hit | Visit | RecycledFile | MediaMetadata
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferencedFile:
+    """A file that an application's data names by a digest, whether or not the file itself is there.
 
-RECORD_TYPES: Final[tuple[type[Record], ...]] = (Hit, Visit, RecycledFile, MediaMetadata)
+    ``algorithm`` is named as in `triage.hashsets.entry.DIGEST_BYTES`, ``digest`` is lower-case hex; a file named by
+    several digests makes a record for each. ``name`` and ``path`` are as the application states them. ``recorded`` is
+    the time that belongs to the statement (sent, added, last shared …; the plugin says which), ``state`` what the
+    application says of the file, in its own terms (``sent``, ``received``, ``completed``, ``deleted`` …).
+    ``conversation`` and ``sender`` belong to messages, ``account`` is whose data it is; ``context`` is what else
+    tells of this file in one line, ``url`` where it was fetched from.
+    """
+
+    kind: ClassVar[str] = "referenced_file"
+    source: Locator
+    application: str
+    algorithm: str
+    digest: str
+    name: Text
+    path: Text = Absent.NOT_APPLICABLE
+    size: Number
+    recorded: Time
+    state: Text
+    conversation: Text = Absent.NOT_APPLICABLE
+    sender: Text = Absent.NOT_APPLICABLE
+    account: Text = Absent.NOT_APPLICABLE
+    context: Text = Absent.NOT_APPLICABLE
+    url: Text = Absent.NOT_APPLICABLE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureDigest:
+    """A perceptual digest of a picture, which lies near to those of its scaled, recompressed or blurred copies.
+
+    ``value`` is lower-case hex; ``quality`` (0 to 100) is how much there is to see: below 50 no near match is possible.
+    ``width`` and ``height`` are pixels as stored. ``how`` is ``full``, or ``screened`` where the picture was decoded at
+    a fraction of its size: such a value is a few bits off, good for grouping, and never the ground of a hit.
+    """
+
+    kind: ClassVar[str] = "picture_digest"
+    source: Locator
+    algorithm: str
+    value: str
+    quality: int
+    width: int
+    height: int
+    how: str
+
+
+Record = Hit | Visit | RecycledFile | MediaMetadata | ReferencedFile | PictureDigest
+
+RECORD_TYPES: Final[tuple[type[Record], ...]] = (Hit, Visit, RecycledFile, MediaMetadata, ReferencedFile, PictureDigest)
 
 
 def field_names(record_type: type[Record]) -> tuple[str, ...]:

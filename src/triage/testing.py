@@ -25,7 +25,7 @@ from triage.evidence.database import open_database
 from triage.evidence.entry import Entry, EntryFlag, EntryType
 from triage.evidence.source import ByteSource, MemorySource
 from triage.locator import Locator
-from triage.plugin import File, Parser, Plugin, Scanner, SqliteParser, Window, WindowScanner
+from triage.plugin import File, Parser, Plugin, RecordScanner, Scanner, SqliteParser, Window, WindowScanner
 from triage.records import Record, record_to_json
 
 HEAD: Final = 65_536
@@ -110,11 +110,18 @@ def run_plugin(plugin: Plugin, file: MemoryFile, window: int = WINDOW) -> list[R
         return [record for piece in _windows(plugin, file, window) for record in plugin.scan(piece)]
     if isinstance(plugin, Scanner):
         return list(plugin.scan(file))
+    if isinstance(plugin, RecordScanner):
+        return []  # it looks at records, see `run_on_records`
     if isinstance(plugin, Parser):
         return list(plugin.parse(file))
     if isinstance(plugin, SqliteParser):
         return list(_rows(plugin, file))
     raise TypeError(f"{plugin.id} is no kind of plugin that is known here")
+
+
+def run_on_records(plugin: RecordScanner, records: Iterable[Record]) -> list[Record]:
+    """What the plugin yields for those of the records that it looks at, in their order."""
+    return [made for record in records if isinstance(record, plugin.reads) for made in plugin.scan(record)]
 
 
 def examine_file(plugin: Plugin, file: MemoryFile) -> FileResult:

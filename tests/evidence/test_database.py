@@ -52,7 +52,9 @@ def with_log(folder: Path) -> tuple[bytes, bytes]:
     return data, wal
 
 
-def read(data: bytes, wal: bytes | None = None, journal: bytes | None = None, query: str = QUERY) -> list[DatabaseRow]:
+def read(
+    data: bytes, wal: bytes | None = None, journal: bytes | None = None, query: str | tuple[str, ...] = QUERY
+) -> list[DatabaseRow]:
     sources = [None if content is None else MemorySource(content) for content in (wal, journal)]
     with open_database(MemorySource(data), sources[0], sources[1], WHERE) as database:
         return list(database.rows(query, "message", "rowid"))
@@ -153,6 +155,52 @@ def test_a_missing_table_or_column_names_what_is_there(tmp_path: Path) -> None:
         read(data, query="SELECT rowid FROM calls")
     with pytest.raises(UnsupportedSchema, match=r"tables here: none"):
         read(b"")
+
+
+def test_of_several_queries_the_first_is_asked_whose_tables_and_columns_are_there(tmp_path: Path) -> None:
+    data = build(
+        tmp_path,
+        "CREATE TABLE message(id INTEGER PRIMARY KEY, body TEXT)",
+        "INSERT INTO message VALUES (1, 'one')",
+        "CREATE TABLE old(words TEXT)",
+    ).read_bytes()
+    newer = ("SELECT rowid AS rowid, body FROM messages", "SELECT rowid AS rowid, text AS body FROM message")
+
+    assert [
+        row["body"] for row in read(data, query=(*newer, QUERY, "SELECT rowid AS rowid, 'no' AS body FROM old"))
+    ] == ["one"]
+    with pytest.raises(UnsupportedSchema, match="no such table: messages; tables here: message, old"):
+        read(data, query=newer)
+
+
+def test_the_query_is_chosen_by_the_live_tables_and_answers_for_the_file_alone_too(tmp_path: Path) -> None:
+    path = build(tmp_path, "CREATE TABLE old(body TEXT)", "INSERT INTO old VALUES ('kept')")
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("CREATE TABLE message(id INTEGER PRIMARY KEY, body TEXT)")
+    connection.execute("INSERT INTO message VALUES (7, 'new')")
+    data, wal = path.read_bytes(), Path(f"{path}-wal").read_bytes()
+    connection.close()
+    queries = (
+        "SELECT rowid AS rowid, body FROM message ORDER BY rowid",
+        "SELECT rowid AS rowid, body FROM old ORDER BY rowid",
+    )
+
+    assert states(read(data, wal, query=queries)) == [("new", "message wal", 7)]
+    assert [row["body"] for row in read(data, query=queries)] == ["kept"]
+
+
+def test_rows_of_several_tables_name_theirs(tmp_path: Path) -> None:
+    data, wal = with_log(tmp_path)
+    query = (
+        "SELECT 'message' AS row_table, rowid AS rowid, body FROM message UNION ALL "
+        "SELECT 'other', 1, 'fixed' ORDER BY row_table, rowid"
+    )
+
+    assert states(read(data, wal, query=query)) == [
+        ("one", "message", 1), ("zwei", "message wal", 2), ("four", "message wal", 4), ("fixed", "other", 1),
+        ("two", "message superseded", 2), ("three", "message superseded", 3),
+    ]  # fmt: skip
 
 
 def test_rows_before_the_damage_are_given_and_the_damage_is_told(tmp_path: Path) -> None:

@@ -34,8 +34,24 @@ from triage.records import Hit, record_to_json
 
 STORE_NAME: Final = "case.sqlite"
 
+_PREPARED: Final = {"case.lock", STORE_NAME + ".new", "hashsets"}
 _BATCH: Final = 1_000
 _OWN_COLUMNS: Final = ("md5", "sha1", "sha256")
+
+
+def check_empty(folder: Path) -> None:
+    """See that a new case can be made in ``folder``, if it exists.
+
+    Raises:
+        CaseError: it holds something else than what a scan prepares before it makes the case, or cannot be read.
+    """
+    try:
+        names = {path.name for path in folder.iterdir()} - _PREPARED if folder.exists() else set()
+    except OSError as error:
+        raise CaseError(f"{folder}: the case folder cannot be read: {error.strerror}") from error
+    if names:
+        what = "already holds a case" if STORE_NAME in names else "is not empty and holds no case"
+        raise CaseError(f"{folder}: the folder {what}")
 
 
 class CaseStore(CaseReader):
@@ -55,12 +71,9 @@ class CaseStore(CaseReader):
         """
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            names = {path.name for path in folder.iterdir()} - {"case.lock", STORE_NAME + ".new"}
         except OSError as error:
             raise CaseError(f"{folder}: the case folder cannot be made: {error.strerror}") from error
-        if names:
-            what = "already holds a case" if STORE_NAME in names else "is not empty and holds no case"
-            raise CaseError(f"{folder}: the folder {what}")
+        check_empty(folder)
         lock = CaseLock(folder)
         new = folder / (STORE_NAME + ".new")
         new.unlink(missing_ok=True)

@@ -15,6 +15,7 @@ from triage.errors import TriageError
 VERBS: Final = {
     "scan": ("scan",),
     "look": ("info", "ls", "cat"),
+    "hashset": ("hashset",),
     "results": ("hits", "timeline", "notices", "coverage", "report", "export", "verify", "plugins"),
 }
 """The verbs of each module of `triage.cli`."""

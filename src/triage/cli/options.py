@@ -36,6 +36,13 @@ Operator = Annotated[str, typer.Option(help="Name for the custody log.")]
 Shadows = Annotated[bool, typer.Option("--shadow-copies", help="Walk volume shadow copies too (what differs).")]
 
 
+class Digests64(StrEnum):
+    """What 64 hex digits are where a list does not say."""
+
+    SHA256 = "sha256"
+    PDQ = "pdq"
+
+
 def open_options(passwords: list[str], recovery_keys: list[str], key_files: list[Path], shadows: bool) -> OpenOptions:
     """Credentials and choices for opening evidence; asks for a password where ``-`` was given.
 

@@ -1,13 +1,15 @@
 """``triage scan``: evidence in, a case and its report out."""
 
+from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
 
+from triage.case.rows import HitCount
 from triage.case.store import CaseStore
-from triage.cli.options import KeyFiles, Operator, Passwords, RecoveryKeys, Shadows, open_options
+from triage.cli.options import Digests64, KeyFiles, Operator, Passwords, RecoveryKeys, Shadows, open_options
 from triage.cli.progress import duration, shown
 from triage.engine.discover import Discovery, discover
 from triage.engine.profile import profile as named_profile
@@ -15,7 +17,9 @@ from triage.engine.request import ScanRequest
 from triage.engine.run import ScanSummary, Steps
 from triage.engine.run import scan as run_scan
 from triage.errors import INCOMPLETE, UsageError
-from triage.records import Grade
+from triage.records import EXCLUDE, PRESSING, Grade
+
+_RULES: Final = "yara.scan"
 
 
 def register(app: typer.Typer) -> None:
@@ -31,8 +35,23 @@ def scan(
     profile: Annotated[str, typer.Option(help="triage or full (full also digests raw media).")] = "triage",
     hashset: Annotated[
         list[Path],
-        typer.Option("--hashset", metavar="FILE", help="List of known files: VICS, CSV, md5sum, plain digests."),
+        typer.Option(
+            "--hashset",
+            metavar="FILE",
+            help="Known files: a set that `triage hashset build` made, or a list (VICS, NSRL, NCMEC, CSV, md5sum …).",
+        ),
     ] = [],  # noqa: B006 - typer copies it
+    scheme: Annotated[
+        str, typer.Option(metavar="NAME", help="Whose categories the lists hold, such as vic-us; sets know their own.")
+    ] = "",
+    digests: Annotated[Digests64 | None, typer.Option(help="What bare 64-digit values in the lists are.")] = None,
+    perceptual: Annotated[
+        bool,
+        typer.Option(
+            "--perceptual",
+            help="Make perceptual digests of all pictures, though no set holds such (slower; the profile full does).",
+        ),
+    ] = False,
     rules: Annotated[
         list[Path], typer.Option("--rules", metavar="PATH", help="YARA file or folder, besides the bundled rules.")
     ] = [],  # noqa: B006
@@ -68,7 +87,11 @@ def scan(
         case=case,
         profile=named_profile(profile),
         options=open_options(password, recovery_key, key_file, shadow_copies),
-        plugin_options=_plugin_options(discovery, hashset, rules),
+        plugin_options=_plugin_options(discovery, rules),
+        hashsets=tuple(path.resolve() for path in hashset),
+        scheme=scheme,
+        hex64="" if digests is None else digests.value,
+        perceptual=perceptual,
         plugin_folders=folders,
         workers=workers,
         operator=operator,
@@ -80,8 +103,8 @@ def scan(
         summary = run_scan(request, observer, discovery, steps)
     with CaseStore.open(case, writable=True) as store:
         index = _report(store, case, operator)
-        hits = {grade: sum(c.files for c in store.hit_counts() if c.grade == grade.value) for grade in Grade}
-    _tell(summary, hits, index)
+        counts = store.hit_counts()
+    _tell(summary, counts, index)
     raise typer.Exit(summary.exit_code)
 
 
@@ -97,19 +120,16 @@ def _report(store: CaseStore, case: Path, operator: str) -> Path:
     return build_report(store, case, operator)
 
 
-def _plugin_options(discovery: Discovery, hashset: list[Path], rules: list[Path]) -> dict[str, object]:
-    classes = {loaded.plugin.id: loaded.plugin for loaded in discovery.loaded}
-    wanted = {"hash.known": ("lists", hashset), "yara.scan": ("rules", rules)}
-    options: dict[str, object] = {}
-    for plugin, (name, paths) in wanted.items():
-        if paths:
-            if plugin not in classes:
-                raise UsageError(f"the plugin {plugin} that this option is for is not loaded; see `triage plugins`")
-            options[plugin] = classes[plugin].Options(**{name: tuple(path.resolve() for path in paths)})
-    return options
+def _plugin_options(discovery: Discovery, rules: list[Path]) -> dict[str, object]:
+    if not rules:
+        return {}
+    for loaded in discovery.loaded:
+        if loaded.plugin.id == _RULES:
+            return {_RULES: loaded.plugin.Options(rules=tuple(path.resolve() for path in rules))}
+    raise UsageError(f"the plugin {_RULES} that --rules is for is not loaded; see `triage plugins`")
 
 
-def _tell(summary: ScanSummary, hits: dict[Grade, int], index: Path) -> None:
+def _tell(summary: ScanSummary, counts: list[HitCount], index: Path) -> None:
     """How the scan ended and what the case holds now, in a few lines."""
     console = Console(highlight=False, soft_wrap=True)
     progress = summary.progress
@@ -117,12 +137,22 @@ def _tell(summary: ScanSummary, hits: dict[Grade, int], index: Path) -> None:
         f"{progress.entries:,} entries, {progress.files:,} files, {progress.bytes / 1e6:,.1f} MB read in "
         f"{duration(summary.seconds)}"
     )
-    if hits[Grade.EXACT]:
-        console.print(f"[bold red]{hits[Grade.EXACT]:,} files match known files[/]")
-    candidates = ", ".join(f"{g.value} {n:,}" for g, n in hits.items() if n and g is not Grade.EXACT)
-    if candidates:
-        console.print(f"[yellow]candidates:[/] {candidates}")
-    if not any(hits.values()):
+    exact = [count for count in counts if count.grade == Grade.EXACT.value]
+    pressing = sum(count.files for count in exact if count.disposition in PRESSING)
+    if pressing:
+        console.print(f"[bold red]{pressing:,} files match known files[/]")
+    for count in exact:
+        if count.disposition == EXCLUDE:
+            console.print(f"{count.files:,} files are in sets of harmless files and need not be looked at")
+        elif count.disposition not in PRESSING:
+            console.print(f"[yellow]{count.files:,} files match known files of the disposition {count.disposition}[/]")
+    others = Counter[str]()
+    for count in counts:
+        if count.grade != Grade.EXACT.value and count.disposition != EXCLUDE:
+            others[count.grade] += count.files
+    if others:
+        console.print(f"[yellow]candidates:[/] {', '.join(f'{grade} {number:,}' for grade, number in others.items())}")
+    if not counts:
         console.print("no hits with the lists and rules that were loaded")
     if summary.exit_code == INCOMPLETE:
         console.print("[yellow]coverage is incomplete:[/] see the report's first page or `triage coverage`")

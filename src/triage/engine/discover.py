@@ -22,13 +22,13 @@ from typing import Final, NamedTuple
 from triage.engine.match import PathMatcher
 from triage.errors import UsageError
 from triage.guard import Failed, attempt
-from triage.plugin import Parser, Plugin, Scanner, SqliteParser, WindowScanner
+from triage.plugin import Parser, Plugin, RecordScanner, Scanner, SqliteParser, WindowScanner
 from triage.records import RECORD_TYPES
 
 GROUP: Final = "triage.plugins"
 OWN_PACKAGE: Final = "forensic-triage"
 _ID: Final = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
-_KINDS: Final = (Scanner, WindowScanner, Parser, SqliteParser)
+_KINDS: Final = (Scanner, WindowScanner, RecordScanner, Parser, SqliteParser)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,19 +211,14 @@ def _faults(plugin: type[Plugin], stem: str) -> list[str]:
     if not (plugin.__dict__.get("__doc__") or "").strip():
         faults.append("it has no docstring that says what data it reads")
     if not issubclass(plugin, _KINDS):
-        faults.append("it must be a Scanner, WindowScanner, Parser or SqliteParser")
+        faults.append("it must be a Scanner, WindowScanner, RecordScanner, Parser or SqliteParser")
     yields = getattr(plugin, "yields", None)
     if not isinstance(yields, tuple) or not yields or not set(yields) <= set(RECORD_TYPES):
         faults.append("yields must be a tuple of record types of triage.api")
     faults += [
         f"{each} must be a tuple of text" for each in ("paths", "types", "after") if not _texts(getattr(plugin, each))
     ]
-    if issubclass(plugin, SqliteParser):
-        query = getattr(plugin, "query", None)
-        if not isinstance(query, str) and not (query and _texts(query)):
-            faults.append("query must be text, or a tuple of texts")
-        if not isinstance(getattr(plugin, "table", None), str):
-            faults.append("table must be text")
+    faults += _faults_of_kind(plugin)
     if not isinstance(plugin.Options, type) or not is_dataclass(plugin.Options):
         faults.append("Options must be a dataclass")
     if _texts(plugin.paths):
@@ -231,6 +226,19 @@ def _faults(plugin: type[Plugin], stem: str) -> list[str]:
             PathMatcher(plugin.paths)
         except ValueError as error:
             faults.append(str(error))
+    return faults
+
+
+def _faults_of_kind(plugin: type[Plugin]) -> list[str]:
+    faults = []
+    if issubclass(plugin, SqliteParser):
+        query = getattr(plugin, "query", None)
+        if not isinstance(query, str) and not (query and _texts(query)):
+            faults.append("query must be text, or a tuple of texts")
+        if not isinstance(getattr(plugin, "table", None), str):
+            faults.append("table must be text")
+    if issubclass(plugin, RecordScanner) and not set(getattr(plugin, "reads", ())) <= set(RECORD_TYPES):
+        faults.append("reads must be a tuple of record types of triage.api")
     return faults
 
 

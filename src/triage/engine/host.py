@@ -24,6 +24,7 @@ from triage.plugin import (
     File,
     Parser,
     Plugin,
+    RecordScanner,
     Scanner,
     SkipFile,
     SqliteParser,
@@ -55,6 +56,7 @@ class _Slot:
         self.needs_digests = isinstance(plugin, Scanner)
         self.any_path = not plugin.paths
         self.accepts_type = TypeMatcher(plugin.types)
+        self.reads = plugin.reads if isinstance(plugin, RecordScanner) else ()
         self.records = _asking(plugin)
 
 
@@ -91,7 +93,9 @@ class PluginHost:
     def _accepting(self, mime: str) -> tuple[list[_Slot], list[_Slot]]:
         """The plugins that look at files of a type: those that see windows, and the others."""
         fitting = [slot for slot in self._slots if slot.accepts_type(mime)]
-        return [slot for slot in fitting if slot.windowed], [slot for slot in fitting if not slot.windowed]
+        # What looks at records of others comes last.
+        others = sorted((slot for slot in fitting if not slot.windowed), key=lambda slot: bool(slot.reads))
+        return [slot for slot in fitting if slot.windowed], others
 
     def _accepting_path(self, slots: Iterable[_Slot], path: str, barred: Mapping[str, object]) -> list[_Slot]:
         """Those of ``slots`` that look at a file at ``path`` and are not barred on it."""
@@ -191,6 +195,8 @@ class PluginHost:
 
     def _look(self, file: HostFile, reading: Reading, ledger: _Ledger, barred: Mapping[str, object]) -> None:
         for slot in self._accepting_path(self._of_type(file.type)[1], file.path, barred):
+            if slot.reads and not any(isinstance(found.record, slot.reads) for found in ledger.found):
+                continue
             if slot.needs_digests and not reading.digests and self._profile.digests:
                 ledger.end(slot.id, _NOT_RUN)
                 continue
@@ -240,9 +246,15 @@ def _asking(plugin: Plugin) -> Callable[[HostFile, _Ledger], Iterable[Record]]:
         return lambda file, _: plugin.parse(file)
     if isinstance(plugin, SqliteParser):
         return lambda file, ledger: _rows(plugin, file, ledger)
+    if isinstance(plugin, RecordScanner):
+        return lambda _, ledger: _of_records(plugin, [found.record for found in ledger.found])
     if isinstance(plugin, WindowScanner):
         return lambda _file, _ledger: ()  # it has seen all windows
     raise TypeError(f"{plugin.id} is no kind of plugin that this host knows")
+
+
+def _of_records(plugin: RecordScanner, records: Iterable[Record]) -> Iterable[Record]:
+    return (made for record in records if isinstance(record, plugin.reads) for made in plugin.scan(record))
 
 
 def _rows(plugin: SqliteParser, file: HostFile, ledger: _Ledger) -> Iterable[Record]:

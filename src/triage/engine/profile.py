@@ -14,6 +14,8 @@ class Profile:
     digests: tuple[str, ...] = ("md5", "sha1", "sha256")
     digest_raw_media: bool = False
     """Also digest media that carry no stored digest to compare with (raw images)."""
+    perceptual: bool = False
+    """Digest pictures perceptually even where no set holds such digests."""
     window: int = 16 << 20
     most_hole_bytes: int = 4 << 30
     """Bytes of holes in one sparse file that are read as zeros for its digests; beyond, only what is stored is read."""
@@ -21,7 +23,7 @@ class Profile:
 
 PROFILES: Final = {
     "triage": Profile("triage"),
-    "full": Profile("full", digest_raw_media=True),
+    "full": Profile("full", digest_raw_media=True, perceptual=True),
 }
 
 

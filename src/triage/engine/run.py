@@ -5,7 +5,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from triage.case import custody
 from triage.case.coverage import is_complete
 from triage.case.digest import LARGE, content_digest
 from triage.case.rows import FileResult, Members, VolumeRow
-from triage.case.store import STORE_NAME, CaseStore
+from triage.case.store import STORE_NAME, CaseStore, check_empty
 from triage.engine import pool
 from triage.engine.archives import Archives
 from triage.engine.companions import Companions
@@ -25,6 +25,7 @@ from triage.engine.media import MediaDigests
 from triage.engine.memory import memory_for
 from triage.engine.request import Progress, ScanRequest
 from triage.engine.scope import scope_notices
+from triage.engine.sets import built_sets, plugin_options
 from triage.engine.setup import Setup, make_plugins
 from triage.engine.stopwatch import Stopwatch
 from triage.engine.tasks import (
@@ -49,7 +50,7 @@ from triage.evidence.open import evidence_label, open_evidence
 from triage.locator import Locator
 from triage.notices import Notice, NoticeKind, notice
 from triage.plugin import Plugin
-from triage.records import Grade, Hit
+from triage.records import PRESSING, Grade, Hit
 
 WRITE_EVERY_FILES: Final = 2_000
 WRITE_EVERY_SECONDS: Final = 1.0
@@ -96,10 +97,16 @@ def scan(
     """
     check_apart(request.evidence, request.case)
     discovery = discovery or discover(request.plugin_folders)
-    plugins = _construct(discovery, request.plugin_options)
     exists = (request.case / STORE_NAME).exists()
+    if not exists:
+        check_empty(request.case)
+    sets = built_sets(request)
+    request = replace(request, plugin_options=plugin_options(discovery, request, sets))
+    plugins = _construct(discovery, request.plugin_options)
+    idle = {plugin.id: plugin.idle() for plugin in plugins if plugin.idle()}
+    plugins = [plugin for plugin in plugins if plugin.id not in idle]
     with CaseStore.open(request.case, writable=True) if exists else CaseStore.create(request.case) as store:
-        return _Scan(request, store, discovery, plugins, observe).run(steps)
+        return _Scan(request, store, discovery, plugins, idle, sets, observe).run(steps)
 
 
 def _construct(discovery: Discovery, options: Mapping[str, Any]) -> list[Plugin]:
@@ -116,11 +123,18 @@ class _Scan:
     """One run of a scan."""
 
     def __init__(
-        self, request: ScanRequest, store: CaseStore, discovery: Discovery, plugins: list[Plugin], observe: Observer
+        self,
+        request: ScanRequest,
+        store: CaseStore,
+        discovery: Discovery,
+        plugins: list[Plugin],
+        idle: Mapping[str, str],
+        sets: list[Path],
+        observe: Observer,
     ) -> None:
         self._request = request
+        self._described = describe_scan(request, discovery, plugins, idle, sets)
         self._store = store
-        self._discovery = discovery
         self._plugins = plugins
         self._observe = observe
         self._progress = Progress()
@@ -140,7 +154,7 @@ class _Scan:
         """Do it, and leave a case that says how it went."""
         store = self._store
         # What is refused here is no scan: a case that was finished stays so.
-        check_same_scan(store, describe_scan(self._request, self._discovery, self._plugins))
+        check_same_scan(store, self._described)
         check_as_begun(store, self._asked)
         if store.custody.last(custody.SCAN_STARTED) is None:
             self._log(custody.CASE_CREATED, {"folder": str(self._request.case.resolve())})
@@ -347,7 +361,7 @@ class _Scan:
                 if isinstance(found.record, Hit):
                     grade = found.record.grade
                     progress.hits[grade] = progress.hits.get(grade, 0) + 1
-                    exact = exact or grade is Grade.EXACT
+                    exact = exact or (grade is Grade.EXACT and found.record.disposition in PRESSING)
         if exact:
             self._watch.hit()
         self._observe(progress)

@@ -13,7 +13,7 @@ https://www.sqlite.org/security.html.
 import hashlib
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -28,6 +28,9 @@ MOST_STEPS: Final = 5_000_000_000
 """Virtual-machine instructions that one query may take (about a minute); hostile views can ask for any number."""
 MOST_VALUE_BYTES: Final = 128 << 20
 """Length of one value."""
+
+ROW_TABLE: Final = "row_table"
+"""Column of a query that names the table of each row."""
 
 _HEADER: Final = b"SQLite format 3\0"
 _SECTOR: Final = 512
@@ -71,24 +74,30 @@ class Database:
         self._place = (locator.evidence, locator.volume, locator.path, locator.address, locator.stream)
         self._lost = lost
 
-    def rows(self, query: str, table: str, row_id: str) -> Iterator[DatabaseRow]:
+    def rows(self, query: str | Sequence[str], table: str, row_id: str) -> Iterator[DatabaseRow]:
         """Rows of ``query``, live ones first in its order, then superseded ones.
 
-        ``table`` and the column ``row_id`` of the query give each row its address. Text that is not UTF-8 has ``\\xNN``
-        in place of each wrong byte.
+        Of several queries the first is taken whose tables and columns are all there, in either state of the database.
+        ``table``, or the column ``row_table`` of the query if it has one, and the column ``row_id`` of the query give
+        each row its address. Text that is not UTF-8 has ``\\xNN`` in place of each wrong byte.
 
         Raises:
             UnsupportedSchema: a table or column of the query does not exist here; names the tables that do.
             DatabaseDamaged: after the rows that could be read.
             SkipFile: the query takes more than `MOST_STEPS`.
         """
+        chosen = query if isinstance(query, str) else self._answerable(query)
         if not self._log:
-            for row in self._read(self._live, query):
+            for row in self._read(self._live, chosen):
                 yield self._at(row, table, row_id)
         else:
-            yield from self._both(query, table, row_id)
+            yield from self._both(chosen, table, row_id)
         if self._lost:
             raise DatabaseDamaged(self._lost)
+
+    def _answerable(self, queries: Sequence[str]) -> str:
+        """The first that fits the live tables, or else the first, so that its refusal says what is missing."""
+        return next((query for query in queries if _fits(self._live, query)), queries[0])
 
     def tables(self) -> tuple[str, ...]:
         """Names of tables and views, sorted."""
@@ -105,12 +114,12 @@ class Database:
             content = _content(row)
             now.add(content)
             marked = before is not None and content not in before
-            yield self._at(row, f"{table} {self._log}" if marked else table, row_id)
+            yield self._at(row, table, row_id, self._log if marked else "")
         if before is None or before <= now:
             return
         for row in self._read(self._main, query):
             if _content(row) not in now:
-                yield self._at(row, f"{table} superseded", row_id)
+                yield self._at(row, table, row_id, "superseded")
 
     def _contents(self, query: str) -> set[int] | None:
         """What the bare main file shows, to compare with; `None` if it cannot be told, so that nothing gets marked."""
@@ -141,11 +150,13 @@ class Database:
         more = f" and {len(names) - _LISTED_TABLES} more" if len(names) > _LISTED_TABLES else ""
         return (", ".join(names[:_LISTED_TABLES]) or "none") + more
 
-    def _at(self, row: sqlite3.Row, part: str, row_id: str) -> DatabaseRow:
+    def _at(self, row: sqlite3.Row, table: str, row_id: str, state: str = "") -> DatabaseRow:
         try:
             number = row[row_id]
         except IndexError as error:
             raise ValueError(f"the query has no column {row_id!r} to number its rows with") from error
+        named = row[ROW_TABLE] if ROW_TABLE in row.keys() else table  # noqa: SIM118 - a row iterates over its values
+        part = f"{named} {state}" if state else f"{named}"
         return DatabaseRow(row, Locator(*self._place, part, number if isinstance(number, int) else -1))
 
 
@@ -184,6 +195,15 @@ def open_database(
                 return
             with closing(_connect(live_path, "mode=rw")) as live:
                 yield Database(main, live, log, locator, lost)
+
+
+def _fits(connection: sqlite3.Connection, query: str) -> bool:
+    connection.set_progress_handler(_budget(), _STEPS_PER_CALL)
+    try:
+        connection.execute(f"EXPLAIN {query}").close()
+    except sqlite3.DatabaseError:
+        return False
+    return True
 
 
 def _check_header(head: bytes, size: int) -> None:

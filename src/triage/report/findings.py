@@ -16,11 +16,10 @@ from triage.case.reader import CaseReader
 from triage.case.rows import Coverage, EvidenceRow, HitCount
 from triage.evidence.entry import EntryType
 from triage.notices import INCOMPLETE_KINDS
-from triage.records import Grade
+from triage.records import PRESSING, Grade
 from triage.report.text import size_text
 from triage.report.words import OUTCOME_NAMES, TEXT, VOLUME_STATES, counted
 
-ALERT: Final = "alert"
 _NOTHING_THERE: Final = (EMPTY, HOLLOW, VIRTUAL)
 _INCOMPLETE: Final = {kind.value for kind in INCOMPLETE_KINDS}
 
@@ -57,8 +56,8 @@ class DigestLine(NamedTuple):
 
 
 def verdict(counts: list[HitCount], unexamined: list[Unexamined], finished: bool) -> Verdict:
-    """The verdict from hits whose disposition is an alert. What is incomplete is always said with it."""
-    alerts = [count for count in counts if count.disposition == ALERT]
+    """The verdict from hits whose disposition is pressing. What is incomplete is always said with it."""
+    alerts = [count for count in counts if count.disposition in PRESSING]
     exact = sum(count.files for count in alerts if count.grade == Grade.EXACT.value)
     others = sum(count.hits for count in alerts if count.grade != Grade.EXACT.value)
     warnings = [] if finished else [TEXT["verdict_unfinished"]]
@@ -104,6 +103,8 @@ def not_examined(store: CaseReader, totals: Coverage, finished: bool) -> list[Un
             if plugin.counts[outcome]:
                 amount = counted(plugin.counts[outcome], "file", "files")
                 rows.append(Unexamined(f"{TEXT['plugin']} {plugin.plugin}", OUTCOME_NAMES[outcome], amount))
+    for plugin, reason in store.manifest().get("plugins left out", {}).items():
+        rows.append(Unexamined(f"{TEXT['plugin']} {plugin}", str(reason), "", shortfall=False))
     for broken in store.manifest().get("broken plugins", []):
         rows.append(
             Unexamined(f"{TEXT['broken_plugin']}: {broken.get('origin', '')}", str(broken.get("error", "")), "")

@@ -18,6 +18,7 @@ from triage.case.coverage import coverage
 from triage.case.reader import GRADE_ORDER, CaseReader
 from triage.case.rows import Coverage, Json
 from triage.notices import Outcome
+from triage.records import PRESSING
 from triage.report import findings, listings
 from triage.report.listings import Row
 from triage.report.text import parts, size_text
@@ -213,7 +214,7 @@ class _Site:
                     hits=counted(c.hits, f"{c.grade} hit", f"{c.grade} hits"), disposition=c.disposition
                 )
                 for c in self._counts
-                if c.disposition != findings.ALERT
+                if c.disposition not in PRESSING
             ],
             "evidence": [{"row": row, "digests": findings.digest_lines(row)} for row in self._store.evidence()],
             "totals": totals,
@@ -286,6 +287,7 @@ class _Site:
             "custody": custody,
             "software": software,
             "plugins": list(listings.plugin_rows(manifest)),
+            "sets": manifest.get("hash sets", []),
             "inputs": [
                 {"plugin": plugin, "path": path, "sha256": digest}
                 for plugin, inputs in sorted(manifest.get("inputs", {}).items())

@@ -1,6 +1,8 @@
 """A file whose digest is in a list is a hit, with what the list says of it and no more."""
 
 import hashlib
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -71,5 +73,62 @@ def test_the_lists_are_named_with_their_digests_for_the_manifest(tmp_path: Path)
 
 
 def test_a_list_that_cannot_be_used_stops_the_start(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no usable digest"):
-        scan(tmp_path, unit="md5\n")
+    with pytest.raises(ValueError, match=r"unit\.csv holds no usable digest"):
+        scan(tmp_path, unit=f"md5\n{hashlib.md5().hexdigest()}\n")
+
+
+def build(folder: Path, text: str, **options: str) -> Path:
+    """A built set, made by the command line as a user does."""
+    listed, out = folder / "list.csv", folder / "unit.hset"
+    listed.write_text(text)
+    words = [word for name, value in options.items() for word in (f"--{name}", value)]
+    command = [sys.executable, "-m", "triage", "hashset", "build", str(listed), "--out", str(out), *words]
+    subprocess.run(command, check=True, capture_output=True)
+    return out
+
+
+def hits(*sets: Path) -> list[Hit]:
+    found = run_plugin(KnownFiles(Options(sets)), plugin_file("/a/b.jpg", CONTENT))
+    return [hit for hit in found if isinstance(hit, Hit)]
+
+
+def test_a_built_set_gives_the_hits_of_its_list_with_name_scheme_and_disposition(tmp_path: Path) -> None:
+    path = build(tmp_path, f"md5,category,size\n{MD5},1,9\n", name="Unit list", scheme="vic-us")
+    (hit,) = hits(path)
+
+    assert (hit.name, hit.scheme, hit.category, hit.disposition) == ("Unit list", "vic-us", "1", "illegal-candidate")
+    assert hit.detail == f"md5 {MD5}; the list states 9 bytes, this file has {len(CONTENT)}"
+    assert KnownFiles(Options((path,))).inputs() == {str(path): hashlib.sha256(path.read_bytes()).hexdigest()}
+
+
+def test_a_file_in_a_set_that_excludes_is_a_hit_that_says_so(tmp_path: Path) -> None:
+    (hit,) = hits(build(tmp_path, f"md5,category\n{MD5},1\n", role="exclude", scheme="vic-us"))
+
+    assert (hit.grade, hit.disposition) == (Grade.EXACT, "exclude")
+
+
+def test_a_damaged_set_stops_the_start(tmp_path: Path) -> None:
+    path = build(tmp_path, f"md5\n{MD5}\n")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:64] + bytes([whole[64] ^ 1]) + whole[65:])
+
+    with pytest.raises(ValueError, match=r"unit\.hset is damaged"):
+        KnownFiles(Options((path,))).inputs()
+
+
+def test_what_is_not_in_the_sets_is_told_with_the_scan(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"md5\n{MD5}\nnonsense\n{hashlib.md5().hexdigest()}\n")
+    refused, dropped = KnownFiles(Options((path,))).remarks()
+
+    assert refused.startswith("a.csv: 1 entries were refused and 0 used in part; first: line 3")
+    assert dropped == "a.csv: 1 digests of empty files, or placeholders, are left out"
+
+
+def test_a_set_of_perceptual_values_is_left_to_others(tmp_path: Path) -> None:
+    path = tmp_path / "pdq.csv"
+    path.write_text(f"pdq\n{'ab' * 32}\n")
+    plugin = KnownFiles(Options((path,)))
+
+    assert run_plugin(plugin, plugin_file("/a/b.jpg", CONTENT)) == []
+    assert plugin.remarks() == ["pdq.csv: holds pdq only, which hash.known does not compare"]

@@ -1,0 +1,1 @@
+"""Category schemes as data; a package so that a wheel carries them."""

@@ -1,0 +1,37 @@
+"""Sets built in memory from entries, without a list's format between."""
+
+import io
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from unittest import mock
+
+import pytest
+
+from triage.hashsets.build import DEFAULTS, BuildOptions, write_set
+from triage.hashsets.entry import ListFacts, SetEntry
+from triage.hashsets.importers import ListOptions
+
+MakeSet = Callable[..., bytes]
+
+
+@pytest.fixture(scope="session")
+def make_set(tmp_path_factory: pytest.TempPathFactory) -> MakeSet:
+    """Bytes of a set that holds entries: ``make_set(entries, more_entries, …, options=…)``, a list each."""
+    folder = tmp_path_factory.mktemp("lists")
+
+    def make(*lists: Iterable[SetEntry], options: BuildOptions = DEFAULTS, facts: tuple[ListFacts, ...] = ()) -> bytes:
+        paths = [folder / f"list{number}" for number in range(len(lists))]
+        for path in paths:
+            path.write_bytes(b"the entries come from elsewhere\n")
+        said = facts or (ListFacts("made up"),) * len(lists)
+        by_path = {path: (fact, entries) for path, fact, entries in zip(paths, said, lists, strict=True)}
+
+        def open_list(path: Path, _: ListOptions) -> tuple[ListFacts, Iterator[SetEntry]]:
+            return by_path[path][0], iter(by_path[path][1])
+
+        stream = io.BytesIO()
+        with mock.patch("triage.hashsets.build.open_list", open_list):
+            write_set(paths, stream, options, options.name or "made", folder)
+        return stream.getvalue()
+
+    return make
