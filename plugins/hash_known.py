@@ -20,9 +20,10 @@ class Options:
 class KnownFiles(Scanner):
     """Files whose whole content has a digest that is in a loaded set.
 
-    Does not cover parts of files, altered or re-encoded copies, and content that could not be read whole. A category
-    is the publisher's own word in the publisher's scheme; its meaning in a jurisdiction is decided elsewhere. A file
-    in a set of the role ``exclude`` is a hit too: it tells why nobody need look at it.
+    What was carved from unallocated space is graded partial even if all of it matches, because no file system says that
+    it was a file. Does not cover parts of files, altered or re-encoded copies, and content that could not be read
+    whole. A category is the publisher's own word in the publisher's scheme; its meaning in a jurisdiction is decided
+    elsewhere. A file in a set of the role ``exclude`` is a hit too: it tells why nobody need look at it.
 
     References: formats in `triage.hashsets.importers`, the built set in `triage.hashsets.index_format`.
     """
@@ -69,9 +70,9 @@ class KnownFiles(Scanner):
             if match is not None:
                 yield Hit(
                     source=file.locator,
-                    grade=Grade.EXACT,
+                    grade=Grade.PARTIAL if file.carved else Grade.EXACT,
                     name=match.name,
-                    detail=_detail(match, file.size),
+                    detail=_detail(match, file),
                     algorithm=match.algorithm,
                     scheme=match.scheme,
                     category=match.category,
@@ -79,8 +80,10 @@ class KnownFiles(Scanner):
                 )
 
 
-def _detail(match: HashMatch, size: int) -> str:
+def _detail(match: HashMatch, file: File) -> str:
     words = f"{match.algorithm} {match.digest}"
-    if match.listed_size is not None and match.listed_size != size:
-        words += f"; the list states {match.listed_size:,} bytes, this file has {size:,}"
+    if match.listed_size is not None and match.listed_size != file.size:
+        words += f"; the list states {match.listed_size:,} bytes, this file has {file.size:,}"
+    if file.carved:
+        words += "; of bytes carved from space that belongs to no file"
     return words

@@ -41,6 +41,10 @@ class File(Protocol):
         """Whether the name is not allocated."""
 
     @property
+    def carved(self) -> bool:
+        """Whether no file system knows it: it was found by its structure, and where it ends is a matter of that."""
+
+    @property
     def type(self) -> str:
         """MIME type by content; ``application/octet-stream`` if nothing is recognised, ``inode/x-empty`` if empty."""
 

@@ -140,6 +140,24 @@ class ReferencedFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CarvedFile:
+    """A file that was found by its structure in space that belongs to no file.
+
+    ``offset`` and ``size`` are bytes in the file system, its first part if it lies in several. ``complete`` says that
+    the format's own end was reached, ``checked`` that the content between was followed too; ``reason`` what ended it.
+    """
+
+    kind: ClassVar[str] = "carved_file"
+    source: Locator
+    type: str
+    offset: int
+    size: int
+    complete: bool
+    checked: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PictureDigest:
     """A perceptual digest of a picture, which lies near to those of its scaled, recompressed or blurred copies.
 
@@ -158,9 +176,17 @@ class PictureDigest:
     how: str
 
 
-Record = Hit | Visit | RecycledFile | MediaMetadata | ReferencedFile | PictureDigest
+Record = Hit | Visit | RecycledFile | MediaMetadata | ReferencedFile | PictureDigest | CarvedFile
 
-RECORD_TYPES: Final[tuple[type[Record], ...]] = (Hit, Visit, RecycledFile, MediaMetadata, ReferencedFile, PictureDigest)
+RECORD_TYPES: Final[tuple[type[Record], ...]] = (
+    Hit,
+    Visit,
+    RecycledFile,
+    MediaMetadata,
+    ReferencedFile,
+    PictureDigest,
+    CarvedFile,
+)
 
 
 def field_names(record_type: type[Record]) -> tuple[str, ...]:

@@ -42,6 +42,7 @@ class MemoryFile:
     content: bytes
     companions: Mapping[str, bytes] = field(default_factory=dict)
     deleted: bool = False
+    carved: bool = False
 
     @property
     def path(self) -> str:
@@ -135,8 +136,12 @@ def examine_file(plugin: Plugin, file: MemoryFile) -> FileResult:
 
 
 def _subject(file: MemoryFile) -> Subject:
-    entry = Entry(file.path, EntryType.FILE, "1", file.size, int(EntryFlag.DELETED) if file.deleted else 0)
+    entry = Entry(file.path, EntryType.FILE, "1", file.size, _flags(file))
     return Subject(1, entry, lambda: file.locator, lambda: MemorySource(file.content))
+
+
+def _flags(file: MemoryFile) -> int:
+    return (int(EntryFlag.DELETED) if file.deleted else 0) | (int(EntryFlag.CARVED) if file.carved else 0)
 
 
 def _windows(plugin: WindowScanner, file: MemoryFile, window: int) -> Iterator[Window]:

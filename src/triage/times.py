@@ -182,6 +182,7 @@ CLOCKS: Final[dict[str, Clock]] = {
     "ewf-logical": _UTC_S,
     "folder": _UTC_NS,
     "memory": _UTC_NS,
+    "carved": Clock("utc", 0, 0, 0, 0),  # nothing tells when
     # Members of archives: by what the archive, or the extra field that gave the times, stores.
     "zip": Clock("local", 2 * SECOND, 0, 0, 0),
     "zip-unix": _UTC_S,

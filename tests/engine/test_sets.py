@@ -1,6 +1,7 @@
 """Hash sets of a scan are built once, into the case, and every plugin that takes some is given them."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -96,8 +97,10 @@ def test_nothing_is_built_in_a_folder_that_holds_something_else(folder: Path, tm
 def test_perceptual_digests_are_made_where_a_set_holds_such_or_somebody_asks(folder: Path, tmp_path: Path) -> None:
     near = listed(tmp_path, f"pdq\n{'0f' * 32}\n")
     ran = {}
-    for name, choices in {"no": {}, "asked": {"perceptual": True}, "set": {"hashsets": (near,)}}.items():
-        wanted = ScanRequest((folder,), tmp_path / f"case-{name}", profile("triage"), workers=1, **choices)  # type: ignore[arg-type]
+    plain = profile("triage")
+    asked = replace(plain, perceptual=True)
+    for name, chosen, sets in (("no", plain, ()), ("asked", asked, ()), ("set", plain, (near,))):
+        wanted = ScanRequest((folder,), tmp_path / f"case-{name}", chosen, workers=1, hashsets=sets)
         scan(wanted)
         with CaseStore.open(wanted.case) as store:
             manifest = store.manifest()

@@ -29,6 +29,7 @@ from triage.case.rows import (
 )
 from triage.case.schema import SCHEMA_VERSION, create_tables, version_of
 from triage.errors import CaseError, IntegrityError
+from triage.evidence.entry import EntryType
 from triage.notices import Notice
 from triage.records import Hit, record_to_json
 
@@ -241,6 +242,13 @@ class CaseStore(CaseReader):
                   ORDER BY priority, evidence, physical, e.id"""  # noqa: S608 - constants
         for row in list(self._read(sql, (json.dumps(list(types)),))):
             yield row[:-1], row[-1]
+
+    def pending_space(self, address: str) -> list[EntryRow]:
+        """Virtual files with an address that begins with ``address`` and whose members are not all in the store."""
+        sql = f"""SELECT {ROW_COLUMNS} FROM entry WHERE type = '{EntryType.VIRTUAL_FILE}' AND address GLOB ? || '-*'
+                  AND NOT EXISTS (SELECT 1 FROM expansion WHERE expansion.entry = entry.id)
+                  ORDER BY id"""  # noqa: S608 - constants
+        return list(self._read(sql, (address,)))
 
     def content_types(self) -> list[str]:
         """All MIME types of files that were examined."""

@@ -1,6 +1,7 @@
 """``triage scan``: evidence in, a case and its report out."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -32,7 +33,9 @@ def scan(
         list[Path], typer.Argument(metavar="EVIDENCE...", help="Images (first segments), devices, folders.")
     ],
     case: Annotated[Path, typer.Option("--case", metavar="DIR", help="Case folder; the same again continues a scan.")],
-    profile: Annotated[str, typer.Option(help="triage or full (full also digests raw media).")] = "triage",
+    profile: Annotated[
+        str, typer.Option(help="triage, or full (also --carve, --perceptual, digests of raw media).")
+    ] = "triage",
     hashset: Annotated[
         list[Path],
         typer.Option(
@@ -51,6 +54,9 @@ def scan(
             "--perceptual",
             help="Make perceptual digests of all pictures, though no set holds such (slower; the profile full does).",
         ),
+    ] = False,
+    carve: Annotated[
+        bool, typer.Option("--carve", help="Look for pictures and videos in unallocated space (the profile full does).")
     ] = False,
     rules: Annotated[
         list[Path], typer.Option("--rules", metavar="PATH", help="YARA file or folder, besides the bundled rules.")
@@ -82,16 +88,16 @@ def scan(
             raise UsageError(f"{path} does not exist")
     folders = tuple(path.resolve() for path in plugins)
     discovery = discover(folders)
+    chosen = named_profile(profile)
     request = ScanRequest(
         evidence=tuple(evidence),
         case=case,
-        profile=named_profile(profile),
+        profile=replace(chosen, perceptual=perceptual or chosen.perceptual, carve=carve or chosen.carve),
         options=open_options(password, recovery_key, key_file, shadow_copies),
         plugin_options=_plugin_options(discovery, rules),
         hashsets=tuple(path.resolve() for path in hashset),
         scheme=scheme,
         hex64="" if digests is None else digests.value,
-        perceptual=perceptual,
         plugin_folders=folders,
         workers=workers,
         operator=operator,

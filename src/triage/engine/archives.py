@@ -1,4 +1,4 @@
-"""Archives of the evidence: which are still to be gone through, and what was found in them into the store."""
+"""Archives and unallocated space: what is still to be gone through, and what was found in them into the store."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -10,7 +10,8 @@ from triage.case.rows import EntryRow, Members
 from triage.case.store import CaseStore
 from triage.engine.dispatch import Dispatcher, barred
 from triage.engine.spool import SpoolReader
-from triage.engine.tasks import ARCHIVE, Expanded, ExpandTask, Lost
+from triage.engine.tasks import ARCHIVE, CARVE, Expanded, ExpandTask, Lost
+from triage.engine.unallocated import ADDRESS
 from triage.evidence.archives.kinds import is_archive
 from triage.locator import Locator
 from triage.notices import Notice, notice
@@ -38,6 +39,11 @@ class Archives:
         for row, mime in self._store.pending_archives(types):
             yield ExpandTask(row, mime, self._spool(row))
 
+    def space(self) -> Iterator[ExpandTask]:
+        """The parts of unallocated space that were not searched for files."""
+        for row in self._store.pending_space(ADDRESS):
+            yield ExpandTask(row, CARVE, self._spool(row))
+
     def _spool(self, row: EntryRow) -> Path:
         return self._scratch / f"archive-{row[0]}-{self._tries[row[0]]}.spool"
 
@@ -53,13 +59,14 @@ class Archives:
         blame = (answer.entry_id, answer.plugin)
         self._tries[number] += 1
         self._blamed[blame] += 1
-        at_archive = answer.plugin in ("", ARCHIVE)
+        at_archive = answer.plugin in ("", ARCHIVE, CARVE)
         if self._tries[number] >= _MOST_TRIES or (at_archive and self._blamed[blame] > 1):
             entry = stored_entry(task.row).entry
             label = next(row.label for row in self._store.evidence() if row.id == task.row[1])
             place = Locator(label, task.row[2], entry.path, entry.address, entry.stream)
-            text = f"going through this archive ended early, what follows is missing: {answer.reason}"
-            self._take_in(task, [notice(answer.kind, place, text, ARCHIVE)])
+            what = "this space" if task.type == CARVE else "this archive"
+            text = f"going through {what} ended early, what follows is missing: {answer.reason}"
+            self._take_in(task, [notice(answer.kind, place, text, CARVE if task.type == CARVE else ARCHIVE)])
             return
         without = task.without
         if not at_archive and self._blamed[blame] > 1:

@@ -5,12 +5,10 @@ from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from triage.case.codec import entry_values
-from triage.case.ids import MOST_MEMBERS
-from triage.case.rows import Members, PlannedEntry, StoredEntry
+from triage.case.rows import Members, StoredEntry
 from triage.engine.host import PluginHost
 from triage.engine.hostfile import Subject
-from triage.engine.plan import priority
+from triage.engine.members import Full, MemberFrames
 from triage.engine.steps import StepNote
 from triage.engine.tasks import ARCHIVE, Barred
 from triage.evidence.archives.kinds import is_archive
@@ -26,12 +24,7 @@ DEPTH: Final = 4
 """How deep archives in archives are opened; the outermost is at depth 1."""
 AT_ONCE: Final = 4 << 20
 """Archives up to this size in bytes are gone through as soon as they are read; larger ones are work of their own."""
-_FRAME: Final = 200
 _INHERITED: Final = EntryFlag.DELETED | EntryFlag.META_UNALLOCATED | EntryFlag.ORPHAN
-
-
-class _Full(Exception):
-    """There are no numbers left for members."""
 
 
 class _Level(NamedTuple):
@@ -65,24 +58,23 @@ class Expansion:
         self._without = without
         self._write = write
         self._limits = limits or ArchiveLimits()
-        self._number = 0
 
     def run(self, stored: StoredEntry, locator: Locator, mime: str, source: Callable[[], ByteSource]) -> None:
         """Examine all members of the archive ``stored``, of MIME type ``mime``."""
         self._stored = stored
-        self._frame = Members(stored.id, [], [], [])
+        self._frames = MemberFrames(stored, self._write)
         try:
             self._level(_Level(stored.entry, locator, mime, 1, source, Budget(self._limits, stored.entry.size)))
-        except _Full as bound:
-            self._doubt(
+        except Full as bound:
+            self._frames.doubt(
                 notice(NoticeKind.LIMIT, locator, f"{bound}: the rest of this archive was not examined", ARCHIVE)
             )
-        self._flush()
+        self._frames.flush()
 
     def _level(self, level: _Level) -> None:
         for found in self._members(level):
             if isinstance(found, Notice):
-                self._doubt(found)
+                self._frames.doubt(found)
             else:
                 self._member(level, found)
 
@@ -105,17 +97,12 @@ class Expansion:
         self._note.begin(size, ARCHIVE)
 
     def _member(self, level: _Level, member: Member) -> None:
-        if self._number >= MOST_MEMBERS:
-            raise _Full(f"{MOST_MEMBERS:,} members, those of archives within included")
-        self._number += 1
-        number = self._stored.id + self._number
         entry = _within(level, member.entry)
         readable = member.source is not None and entry.type == EntryType.FILE
-        planned = PlannedEntry(self._stored.volume, entry, priority(entry.path), -1, readable)
-        self._frame.rows.append((number, self._stored.evidence, *entry_values(planned)))
+        number = self._frames.add(entry, readable)
         if not readable or member.source is None:
             if member.reason is not None:
-                self._doubt(member.reason)
+                self._frames.doubt(member.reason)
             return
         place = partial(member_locator, level.locator, member.entry)
         self._examine(level, member.source, Subject(number, entry, place, _given(member.source), member.reason))
@@ -123,27 +110,16 @@ class Expansion:
     def _examine(self, level: _Level, source: ByteSource, subject: Subject) -> None:
         self._note.entry_id = subject.entry_id
         result = self._host.examine(subject, {}, self._without)
-        self._frame.results.append(result)
-        if len(self._frame.rows) >= _FRAME:
-            self._flush()
+        self._frames.result(result)
         if not is_archive(result.type):
             return
         budget = Budget(self._limits, source.size, level.budget)
         inner = _Level(subject.entry, subject.locator, result.type, level.depth + 1, subject.source, budget)
         if inner.depth > DEPTH:
             message = f"this archive lies in {DEPTH} others and was not opened"
-            self._doubt(notice(NoticeKind.LIMIT, subject.locator, message, ARCHIVE))
+            self._frames.doubt(notice(NoticeKind.LIMIT, subject.locator, message, ARCHIVE))
             return
         self._level(inner)
-
-    def _doubt(self, doubt: Notice) -> None:
-        self._frame.doubts.append(doubt)
-        if len(self._frame.doubts) >= _FRAME:
-            self._flush()
-
-    def _flush(self) -> None:
-        self._write(self._frame)
-        self._frame = Members(self._stored.id, [], [], [])
 
 
 def whole(number: int, parts: Sequence[Members]) -> Members:

@@ -12,6 +12,7 @@ from triage.notices import Notice
 from triage.plugin import SkipFile
 
 _DELETED: Final = int(EntryFlag.DELETED)
+_CARVED: Final = int(EntryFlag.CARVED)
 
 
 class Subject(NamedTuple):
@@ -48,6 +49,11 @@ class HostFile:
     def locator(self) -> Locator:
         """Where it is."""
         return self._subject.locator
+
+    @property
+    def carved(self) -> bool:
+        """Whether it was found by its structure, see `triage.plugin.File.carved`."""
+        return bool(int(self._subject.entry.flags) & _CARVED)
 
     @property
     def digests(self) -> Mapping[str, str]:

@@ -16,6 +16,8 @@ class Profile:
     """Also digest media that carry no stored digest to compare with (raw images)."""
     perceptual: bool = False
     """Digest pictures perceptually even where no set holds such digests."""
+    carve: bool = False
+    """Look for files in space that belongs to none."""
     window: int = 16 << 20
     most_hole_bytes: int = 4 << 30
     """Bytes of holes in one sparse file that are read as zeros for its digests; beyond, only what is stored is read."""
@@ -23,7 +25,7 @@ class Profile:
 
 PROFILES: Final = {
     "triage": Profile("triage"),
-    "full": Profile("full", digest_raw_media=True, perceptual=True),
+    "full": Profile("full", digest_raw_media=True, perceptual=True, carve=True),
 }
 
 

@@ -27,8 +27,6 @@ class ScanRequest:
     """Whose categories the lists hold, see `triage.hashsets.schemes`; built sets know their own."""
     hex64: str = ""
     """What bare 64-digit values in lists are: ``sha256`` or ``pdq``."""
-    perceptual: bool = False
-    """Digest pictures perceptually even where no set holds such digests; the profile may ask for it too."""
     workers: int = 0
     """Worker processes; 0: one per processor."""
     operator: str = ""

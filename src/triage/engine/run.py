@@ -191,7 +191,7 @@ class _Scan:
         self._walk_all()
         self._read_all(steps.waiting)
         self._expand_all()
-        self._notices(list(scope_notices(self._store)))
+        self._notices(list(scope_notices(self._store, self._request.profile.carve)))
         for task in digests if not beside else []:
             self._dispatcher.add(task)
         self._exchange(_nothing, 0)
@@ -296,6 +296,10 @@ class _Scan:
         self._stage("archives")
         tasks = self._archives.tasks()
         self._drain(lambda: next(tasks, None))
+        if self._request.profile.carve:
+            self._stage("carving unallocated space")
+            space = self._archives.space()
+            self._drain(lambda: next(space, None))
 
     def _members_found(self, members: Members) -> None:
         self._progress.entries += len(members.rows)

@@ -15,8 +15,8 @@ _MAIL: Final = {
 }
 
 
-def scope_notices(store: CaseReader) -> Iterator[Notice]:
-    """One notice per evidence and kind of content that this version does not look into."""
+def scope_notices(store: CaseReader, carved: bool) -> Iterator[Notice]:
+    """One notice per evidence and kind of content that was not looked into; ``carved``: unallocated space was."""
     holders: dict[str, dict[str, int]] = {}
     for label, mime, files in type_counts(store):
         if mime in _MAIL:
@@ -28,6 +28,6 @@ def scope_notices(store: CaseReader) -> Iterator[Notice]:
         message = f"what is attached to {total:,} mail files was not examined ({counts}); the files themselves were"
         yield notice(NoticeKind.NOT_EXAMINED, Locator(label), message, "scope")
     for row in store.evidence():
-        if row.size:
+        if row.size and not carved:
             message = "space that belongs to no file (unallocated space, slack) was not examined"
             yield notice(NoticeKind.NOT_EXAMINED, Locator(row.label), message, "scope")

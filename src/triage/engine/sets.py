@@ -47,7 +47,7 @@ def plugin_options(discovery: Discovery, request: ScanRequest, sets: Sequence[Pa
     common: dict[str, Any] = {}
     if sets:
         common[LISTS] = tuple(path.resolve() for path in sets)
-    if request.perceptual or request.profile.perceptual:
+    if request.profile.perceptual:
         common[ALWAYS] = True
     made = dict(request.plugin_options)
     for loaded in discovery.loaded:

@@ -11,6 +11,8 @@ from triage.notices import NoticeKind
 
 ARCHIVE: Final = "archive"
 """Name of the step in which a member is unpacked; also the origin of notices."""
+CARVE: Final = "carving"
+"""Name of the step in which files are looked for in unallocated space; also the origin of notices and records."""
 
 
 class Barred(NamedTuple):
@@ -51,7 +53,10 @@ class WalkTask(NamedTuple):
 
 
 class ExpandTask(NamedTuple):
-    """Examine the members of the archive ``row``, of MIME type ``type``; what is found goes into ``spool``."""
+    """Examine the members of the archive ``row``, of MIME type ``type``; what is found goes into ``spool``.
+
+    With the type `CARVE` the row is a part of unallocated space, and the members are files carved from it.
+    """
 
     row: EntryRow
     type: str

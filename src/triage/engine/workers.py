@@ -1,6 +1,6 @@
 """What a worker process does: it opens the evidence itself and does one task at a time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from typing import Final
@@ -9,6 +9,7 @@ from triage.case.codec import entry_values, stored_entry
 from triage.case.digest import table_digest
 from triage.case.rows import EntryRow, FileResult, Members
 from triage.case.store import CaseStore
+from triage.engine.carving import Carving
 from triage.engine.discover import discover
 from triage.engine.expand import AT_ONCE, Expansion, whole
 from triage.engine.host import PluginHost
@@ -19,6 +20,7 @@ from triage.engine.spool import SpoolWriter
 from triage.engine.steps import StepNote
 from triage.engine.tasks import (
     ARCHIVE,
+    CARVE,
     Answer,
     Barred,
     Batch,
@@ -36,6 +38,7 @@ from triage.engine.tasks import (
     WalkTask,
     WorkItem,
 )
+from triage.engine.unallocated import Unallocated
 from triage.errors import CaseError, EvidenceError
 from triage.evidence.archives.kinds import is_archive
 from triage.evidence.entry import Entry, Evidence, FileSystem, content
@@ -146,16 +149,34 @@ class Worker:
         self._note.entry_id = 0
         self._note.begin(_SLOWEST_WALK_BYTES, WALK)
         with SpoolWriter(task.spool) as spool:
-            stream = file_system.walk()
+            stream = self._whole_walk(file_system)
             while found := list(islice(stream, WALK_FRAME)):
                 values = [entry_values(plan_entry(file_system, each)) for each in found if isinstance(each, Entry)]
                 spool.write((values, [each for each in found if isinstance(each, Notice)]))
                 self._note.begin(_SLOWEST_WALK_BYTES, WALK)
         return Walked(task)
 
+    def _whole_walk(self, file_system: FileSystem) -> Iterator[Entry | Notice]:
+        """The walk, and behind it the space that belongs to no file, if that is to be searched."""
+        if not self._setup.profile.carve:
+            yield from file_system.walk()
+            return
+        rest = Unallocated(file_system)
+        for found in file_system.walk():
+            if isinstance(found, Entry):
+                rest.see(found)
+            yield found
+        yield from rest.entries()
+
     def _expand(self, task: ExpandTask) -> Answer:
         stored, subject = stored_entry(task.row), self._subject(task.row)
         with SpoolWriter(task.spool) as spool:
+            if task.type == CARVE:
+                source = self._file_system(stored.evidence, stored.volume).source
+                if source is None:
+                    raise EvidenceError("this file system has no space to search")
+                Carving(self._host, self._note, task.without, spool.write).run(stored, subject.locator, source)
+                return Expanded(task)
             self._expansion(task.without, spool.write).run(stored, subject.locator, task.type, subject.source)
         return Expanded(task)
 

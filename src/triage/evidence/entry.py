@@ -44,6 +44,8 @@ class EntryFlag(IntFlag):
     """Made up by the reader (``$MBR``, ``$FAT1``, ``$OrphanFiles``); not a file of the user."""
     NO_CONTENT = 512
     """The file system no longer says where the content is (deleted on ext): size may be known, bytes are not."""
+    CARVED = 1024
+    """Found by its structure in space that belongs to no file; path and address are made of its place."""
 
 
 class EntryType:

@@ -8,15 +8,18 @@ its runs. On ext3 and ext4 nothing is kept: such entries carry `EntryFlag.NO_CON
 them, because one for each would fill a store with what the flag says already.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Final
+from itertools import count, islice
+from operator import itemgetter
+from typing import Final, Protocol
 
 from triage.errors import EvidenceError
 from triage.evidence import tsk_native
 from triage.evidence.entry import Entry, EntryFlag, EntryType, ExtentSource, FileSystem, OpenOptions
 from triage.evidence.limits import Bounds, WalkLimits
 from triage.evidence.names import name_text, raw_if_other
+from triage.evidence.ntfs_runs import NotPlain
 from triage.evidence.source import ByteSource, UnreadableBytes
 from triage.evidence.tsk_entry import EntryMaker, is_directory
 from triage.evidence.tsk_native import Name, NativeContent, NativeFileSystem, Problem
@@ -60,6 +63,8 @@ class _Folder:
 
     def place(self, raw: bytes) -> tuple[str, bytes]:
         """Path and raw path of the name ``raw`` in this directory."""
+        if not self.raw_path and raw.isascii() and b"/" not in raw and b"\0" not in raw:
+            return f"{self.path}/{raw.decode()}", b""  # as nearly all names are
         text = name_text(raw)
         if self.raw_path or raw_if_other(raw, text):
             above = self.raw_path or self.path.encode("utf-8", "surrogatepass")
@@ -67,11 +72,33 @@ class _Folder:
         return f"{self.path}/{text}", b""
 
 
+class _Reader(Protocol):
+    """What the walk asks for the names of a volume: TSK, or what gives the same."""
+
+    root: int
+    orphans: int
+
+    def directory(self, address: int) -> Iterator[Name | Problem]:
+        """The names in a directory."""
+
+
+_Maker = Callable[[Name, str, bytes, bool], list[Entry]]
+
+
 class TskFileSystem(FileSystem):
-    """One file system that TSK has opened."""
+    """One file system that TSK has opened.
+
+    ``sweep`` false leaves walks over NTFS to TSK from the start. ``left_to_tsk`` tells why the last one was not, or not
+    to its end, a `NtfsSweep`; empty if it was one.
+    """
 
     def __init__(
-        self, native: NativeFileSystem, source: ByteSource, locator: Locator, limits: WalkLimits | None = None
+        self,
+        native: NativeFileSystem,
+        source: ByteSource,
+        locator: Locator,
+        limits: WalkLimits | None = None,
+        sweep: bool = True,
     ) -> None:
         self.type = native.type
         self.source: ByteSource = source
@@ -80,6 +107,8 @@ class TskFileSystem(FileSystem):
         self._size = source.size
         self._limits = limits or WalkLimits()
         self._maker = EntryMaker(native, source)
+        self._sweep = sweep and native.type == "ntfs"
+        self.left_to_tsk = ""
 
     def walk(self) -> Iterator[Entry | Notice]:
         """See `FileSystem.walk`; the order is that of the directories on disk, depth first."""
@@ -87,15 +116,37 @@ class TskFileSystem(FileSystem):
         if claimed > self._size:
             text = f"the file system has {claimed} bytes, of which the volume holds {self._size}"
             yield notice(NoticeKind.TRUNCATED, self.locator, text, ORIGIN)
-        forgotten = yield from self._names(Bounds(self._limits, self.locator, ORIGIN))
+        forgotten = 0
+        for item in self._items():
+            if isinstance(item, Entry) and item.flags & _NO_CONTENT:
+                forgotten += 1
+            yield item
         if forgotten:
             text = f"{forgotten} deleted entries whose content the file system no longer tells where to find"
             yield notice(NoticeKind.NOT_RECOVERABLE, self.locator, text, ORIGIN)
 
-    def _names(self, bounds: Bounds) -> Generator[Entry | Notice, None, int]:
-        """All entries; returns how many deleted ones have no content."""
-        native, make = self._native, self._maker.entries
-        forgotten = count = 0
+    def _items(self) -> Iterator[Entry | Notice]:
+        """All entries, found in the fastest way that gives what TSK gives."""
+        given = count()
+        self.left_to_tsk = ""
+        if self._sweep:
+            # Only here, because numpy takes longer to load than a small volume to walk.
+            from triage.evidence.ntfs_sweep import NtfsSweep
+
+            try:
+                sweep = NtfsSweep(self._native, self.source, self._maker)
+                yield from map(itemgetter(0), zip(self._names(sweep, sweep.entries), given, strict=False))
+            except NotPlain as reason:
+                self.left_to_tsk = str(reason)
+            else:
+                return
+        # What a sweep gave before it ended is what TSK gives first.
+        yield from islice(self._names(self._native, self._maker.entries), next(given), None)
+
+    def _names(self, native: _Reader, make: _Maker) -> Iterator[Entry | Notice]:
+        """All entries, by what ``native`` finds in the directories."""
+        bounds = Bounds(self._limits, self.locator, ORIGIN)
+        listed = 0
         bounds.refuse("/", 0, native.root)
         stack = [_Folder(native.directory(native.root), native.root)]
         freed: set[int] = set()
@@ -109,17 +160,14 @@ class TskFileSystem(FileSystem):
                 raw, meta = found.name, found.meta
                 if raw in _DOTS and (meta is None or meta.type != EntryType.FILE):
                     continue
-                count += 1
-                if count > bounds.limits.entries:
+                listed += 1
+                if listed > bounds.limits.entries:
                     yield bounds.stop()
-                    return forgotten
+                    return
                 if meta is not None and meta.flags & tsk_native.META_UNALLOCATED:
                     freed.add(found.address)
                 path, raw_path = folder.place(raw)
-                for entry in make(found, path, raw_path, folder.orphan):
-                    if entry.flags & _NO_CONTENT:
-                        forgotten += 1
-                    yield entry
+                yield from make(found, path, raw_path, folder.orphan)
                 if found.type in _MAY_BE_DIRECTORY and self._leads_on(found):
                     refusal = bounds.refuse(path, len(stack), found.address)
                     if refusal is None:
@@ -131,7 +179,6 @@ class TskFileSystem(FileSystem):
                 stack.pop()
                 if folder.failed and folder.address in (native.root, native.orphans):
                     yield from self._instead(folder, freed, stack)
-        return forgotten
 
     def _instead(self, failed: _Folder, freed: set[int], stack: list[_Folder]) -> Iterator[Entry]:
         """Go through the table of metadata where TSK cannot: it finds no orphans if one directory is damaged.

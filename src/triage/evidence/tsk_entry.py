@@ -6,7 +6,7 @@ from functools import cache
 from typing import Final
 
 from triage.evidence import fat_times, ntfs_mft, tsk_native
-from triage.evidence.entry import HOLE, Entry, EntryFlag, EntryTimes, EntryType, Extent
+from triage.evidence.entry import HOLE, Entry, EntryFlag, EntryTimes, EntryType, Extent, ExtentSource
 from triage.evidence.ext_inodes import append
 from triage.evidence.fat_times import FatDirectoryEntries
 from triage.evidence.mft_blocks import MftBlocks
@@ -60,6 +60,9 @@ class EntryMaker:
         self._block = native.block_size
         self._end = min((native.last_block + 1) * native.block_size, source.size)
         self._mft: Mft | None = None
+        self.mft_extents: tuple[Extent, ...] = ()
+        """Where the master file table lies; empty if that is unknown."""
+        self.mft_record_size = 0
         self._fat: FatDirectoryEntries | None = None
         self._forgets = native.type in ("ext3", "ext4")
         self._times = _iso_times if native.type == "iso9660" else _stored_times
@@ -81,10 +84,15 @@ class EntryMaker:
             if attribute.type == tsk_native.NTFS_DATA and not attribute.name:
                 extents = self._extents(attribute.runs, attribute.size, attribute.size)
                 if extents is not None:
+                    self.mft_extents, self.mft_record_size = extents, size
                     blocks = MftBlocks.of_volume(self._source, extents)
                     self._native.keep_mft(blocks)
                     return Mft(blocks, size, self._attribute_list)
         return None
+
+    def mft_source(self) -> ByteSource:
+        """The master file table, as far as ``mft_extents`` tell."""
+        return ExtentSource(self._source, self.mft_extents)
 
     def _attribute_list(self, address: int, attribute: int, size: int) -> bytes:
         return self._native.content(address, (tsk_native.NTFS_ATTRIBUTE_LIST, attribute)).read(0, size)
@@ -154,9 +162,16 @@ class EntryMaker:
             ):  # fmt: skip
                 # TSK gives second 0, but keeps the fraction, for times before 1970 and after 2106.
                 times = self._mft.times(meta.address) or times
+        attributes = self._native.attributes_of(found)
+        return self.stream_entries(found, meta, attributes, path, raw_path, flags, times, name_times, valid)
+
+    def stream_entries(
+        self, found: Name, meta: Meta, attributes: tuple[Attribute, ...], path: str, raw_path: bytes, flags: int,
+        times: EntryTimes, name_times: EntryTimes | None, valid: dict[str, int],
+    ) -> list[Entry]:  # fmt: skip
+        """The entries of a name on NTFS, one for each of ``attributes``; ``valid`` as in `RecordFacts`."""
         address, name_type = found.address, found.type
         _, _, kind, _, size, mode, uid, gid, links, _, _ = meta
-        attributes = self._native.attributes_of(found)
         if not attributes:
             if flags & _META_UNALLOCATED and kind not in _DIRECTORIES:
                 flags |= _NO_CONTENT

@@ -191,30 +191,15 @@ def _attributes(file: Any, wanted: frozenset[int]) -> tuple[Attribute, ...]:
 
 def _meta(meta: Any) -> Meta:
     kind = meta.type
+    letter = _META_LETTERS[kind] if 0 <= kind < len(_META_LETTERS) else "-"
+    link = (meta.link or b"") if kind == _META_LINK else b""
+    times = (
+        meta.mtime, meta.mtime_nano, meta.atime, meta.atime_nano, meta.ctime, meta.ctime_nano, meta.crtime,
+        meta.crtime_nano,
+    )  # fmt: skip
     return _new(
         Meta,
-        (
-            meta.addr,
-            meta.seq,
-            _META_LETTERS[kind] if 0 <= kind < len(_META_LETTERS) else "-",
-            meta.flags,
-            meta.size,
-            meta.mode,
-            meta.uid,
-            meta.gid,
-            meta.nlink,
-            (meta.link or b"") if kind == _META_LINK else b"",
-            (
-                meta.mtime,
-                meta.mtime_nano,
-                meta.atime,
-                meta.atime_nano,
-                meta.ctime,
-                meta.ctime_nano,
-                meta.crtime,
-                meta.crtime_nano,
-            ),
-        ),
+        (meta.addr, meta.seq, letter, meta.flags, meta.size, meta.mode, meta.uid, meta.gid, meta.nlink, link, times),
     )
 
 
@@ -310,6 +295,19 @@ class NativeFileSystem:
         if found is None:
             return Name(name.name or b"", letter, flags, address, None, superseded, None)
         return _new(Name, (name.name or b"", letter, flags, address, _meta(found), False, file))
+
+    def resolved(self, name: bytes, kind: str, flags: int, address: int, sequence: int) -> Name:
+        """A name that is known from elsewhere with what it leads to, as `directory` gives it."""
+        file, found, superseded = self._by_address(address, sequence)
+        meta = None if found is None else _meta(found)
+        return Name(name, kind, flags, address, meta, superseded, file)
+
+    def meta(self, address: int) -> Meta | None:
+        """The metadata at ``address``; `None` if TSK cannot make sense of it."""
+        try:
+            return _meta(self._handle.open_meta(inode=address).info.meta)
+        except OSError:
+            return None
 
     def attributes_of(self, found: Name) -> tuple[Attribute, ...]:
         """The data attributes of what ``found`` leads to; none if TSK has none for it (its size and times stand)."""
