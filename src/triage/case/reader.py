@@ -21,7 +21,7 @@ from triage.case.rows import (
 from triage.errors import CaseError, IntegrityError
 from triage.locator import Locator
 from triage.notices import Notice
-from triage.records import Grade, Hit, Record, record_from_json
+from triage.records import EXCLUDE, Grade, Hit, Record, record_from_json
 
 PAGE: Final = 5000
 GRADE_ORDER: Final = tuple(grade.value for grade in Grade)
@@ -141,13 +141,17 @@ class CaseReader:
         rows = self._read(sql, (json.dumps(list(numbers)),))
         return {row[0]: StoredRecord(row[1], row[2], row[3], _record(row[4], row[5])) for row in rows}
 
-    def hits(self, grade: str | None = None) -> Iterator[StoredHit]:
-        """All hits (of one grade), strongest grade first, with their entries and what is known about the content."""
+    def hits(self, grade: str | None = None, excluded: bool = True) -> Iterator[StoredHit]:
+        """All hits (of one grade), strongest grade first, with their entries and what is known about the content.
+
+        Without ``excluded`` those are left out that say of a file that it is harmless.
+        """
         sql = f"""SELECT r.plugin, r.sequence, r.body, {PREFIXED_ENTRY}, {_PREFIXED_CONTENT}
                   FROM record r JOIN entry e ON e.id = r.entry LEFT JOIN content c ON c.entry = r.entry
                   WHERE r.kind = 'hit' AND (? IS NULL OR r.grade = ?)
+                    AND (? OR json_extract(r.body, '$.disposition') != '{EXCLUDE}')
                   ORDER BY {_GRADE_RANK}, r.entry, r.plugin, r.sequence"""  # noqa: S608 - constants
-        for row in self._read(sql, (grade, grade)):
+        for row in self._read(sql, (grade, grade, excluded)):
             record = _record("hit", row[2])
             if not isinstance(record, Hit):
                 raise IntegrityError(f"a record stored as hit is a {record.kind}")

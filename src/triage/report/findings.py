@@ -12,6 +12,7 @@ from triage.case.coverage import (
     UNEXAMINED_OUTCOMES,
     VIRTUAL,
 )
+from triage.case.exposure import exposure
 from triage.case.reader import CaseReader
 from triage.case.rows import Coverage, EvidenceRow, HitCount
 from triage.evidence.entry import EntryType
@@ -114,6 +115,17 @@ def not_examined(store: CaseReader, totals: Coverage, finished: bool) -> list[Un
             what = TEXT["evidence_notices"].format(kind=kind)
             rows.append(Unexamined(what, TEXT["see_notices"], counted(number, "notice", "notices")))
     return rows
+
+
+def exposure_lines(store: CaseReader) -> list[tuple[str, str]]:
+    """How many pictures and videos there are to look at, and what was taken out of that, and why."""
+    seen = exposure(store)
+    lines = [
+        (TEXT["exposure_media"], f"{seen.files:,}"),
+        (TEXT["exposure_distinct"], f"{seen.distinct:,}"),
+    ]
+    lines += [(TEXT["exposure_set"].format(name=name), f"− {number:,}") for name, number in seen.by_set]
+    return [*lines, (TEXT["exposure_left"], f"{seen.left:,}")]
 
 
 def digest_lines(row: EvidenceRow) -> list[DigestLine]:

@@ -18,7 +18,7 @@ from triage.case.coverage import coverage
 from triage.case.reader import GRADE_ORDER, CaseReader
 from triage.case.rows import Coverage, Json
 from triage.notices import Outcome
-from triage.records import PRESSING
+from triage.records import EXCLUDE, PRESSING
 from triage.report import findings, listings
 from triage.report.listings import Row
 from triage.report.text import parts, size_text
@@ -145,7 +145,7 @@ class _Site:
         self._store = store
         self._manifest = store.manifest()
         self._totals: Coverage = coverage(store)
-        self._counts = store.hit_counts()
+        self._counts = [count for count in store.hit_counts() if count.disposition != EXCLUDE]
         self._labels = [row.label for row in store.evidence()]
         suite = self._manifest.get("suite", {})
         self._footer = TEXT["footer"].format(name=suite.get("name", ""), version=suite.get("version", ""))
@@ -217,6 +217,7 @@ class _Site:
                 if c.disposition not in PRESSING
             ],
             "evidence": [{"row": row, "digests": findings.digest_lines(row)} for row in self._store.evidence()],
+            "exposure": findings.exposure_lines(self._store),
             "totals": totals,
         }
         return Page(INDEX, "index.html", values)
@@ -227,7 +228,7 @@ class _Site:
             return
         pager = _Pager(f"hits-{grade}", number, "hits.csv")
         links = [(GRADE_NAMES[g], f"hits-{g}-1.html") for g in GRADE_ORDER if self._of_grade(g)[0]]
-        for name, rows in pager.over(listings.hit_rows(self._store, grade)):
+        for name, rows in pager.over(listings.hit_rows(self._store, grade, excluded=False)):
             values = {"pager": pager, "rows": rows, "grade_links": links, "first": f"hits-{grade}-1.html"}
             heading = TEXT["hits_title"].format(grade=GRADE_NAMES[grade])
             yield Page(name, "hits.html", values | {"heading": heading, "meaning": GRADE_MEANINGS[grade]})

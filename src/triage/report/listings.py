@@ -95,10 +95,10 @@ def _flag_names(flags: int) -> list[str]:
     return [str(flag.name).lower().replace("_", " ") for flag in EntryFlag if flags & flag]
 
 
-def hit_rows(store: CaseReader, grade: str | None = None) -> Iterator[Row]:
-    """All hits (of one grade), strongest grade first."""
+def hit_rows(store: CaseReader, grade: str | None = None, excluded: bool = True) -> Iterator[Row]:
+    """All hits (of one grade), strongest grade first; without ``excluded`` those that call for nobody's attention."""
     labels = _labels(store)
-    for stored in store.hits(grade):
+    for stored in store.hits(grade, excluded):
         yield hit_row(stored, labels[stored.entry.evidence])
 
 

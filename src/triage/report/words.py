@@ -51,6 +51,13 @@ TEXT: Final[dict[str, str]] = {
     "distinct": "Distinct contents",
     "other_dispositions": "{hits} of these belong to categories that the loaded mapping does not count as an alert "
     "({disposition}).",
+    "exposure": "What somebody has to look at",
+    "exposure_text": "A picture or video that is in this case many times needs to be seen once, and what a set of "
+    "harmless files holds not at all. No picture is part of this report.",
+    "exposure_media": "Pictures and videos that were read",
+    "exposure_distinct": "different contents among them",
+    "exposure_set": "in the set of harmless files “{name}”, and in no other that says otherwise",
+    "exposure_left": "different contents left to look at",
     "no_hits": "No hits of this grade.",
     "evidence": "Evidence",
     "label": "Label",
