@@ -2,6 +2,9 @@
 
 from triage.absent import Absent as Absent
 from triage.bencode import bencoded_items as bencoded_items
+from triage.hashsets.block_index import BlockIndex as BlockIndex
+from triage.hashsets.blocks import BlockMatch as BlockMatch
+from triage.hashsets.blocks import FileMatch as FileMatch
 from triage.hashsets.index import HashIndex as HashIndex
 from triage.hashsets.index import HashMatch as HashMatch
 from triage.hashsets.nearset import NearMatch as NearMatch

@@ -7,7 +7,7 @@ Plugin modules import `triage.api` and nothing else of the suite.
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO, ClassVar, NamedTuple, Protocol
+from typing import Any, BinaryIO, ClassVar, Final, NamedTuple, Protocol
 
 from triage.absent import Absent
 from triage.errors import SkipFile as SkipFile
@@ -15,6 +15,9 @@ from triage.errors import UnsupportedSchema as UnsupportedSchema
 from triage.hashsets.entry import DIGEST_BYTES
 from triage.locator import Locator
 from triage.records import Record
+
+SPACE: Final = "application/x-unallocated-space"
+"""`File.type` of a part of unallocated space."""
 
 
 class File(Protocol):
@@ -43,6 +46,10 @@ class File(Protocol):
     @property
     def carved(self) -> bool:
         """Whether no file system knows it: it was found by its structure, and where it ends is a matter of that."""
+
+    @property
+    def is_space(self) -> bool:
+        """Whether it is no file, but a part of the space of a file system that belongs to none."""
 
     @property
     def type(self) -> str:
@@ -137,7 +144,13 @@ class Plugin(ABC):
 
 
 class Scanner(Plugin):
-    """Looks at each file once it has been read: digests, type and head are known."""
+    """Looks at each file once it has been read: digests, type and head are known.
+
+    One that ``searches_space`` is also shown unallocated space where that is carved, in parts of up to 1 GiB. These are
+    no files: they have no digests, and their type is `SPACE`.
+    """
+
+    searches_space: ClassVar[bool] = False
 
     @abstractmethod
     def scan(self, file: File) -> Iterable[Record]:

@@ -65,6 +65,11 @@ class MemoryFile:
         return sniff(self.head, self.size)
 
     @property
+    def is_space(self) -> bool:
+        """Whether it is no file: never."""
+        return False
+
+    @property
     def digests(self) -> Mapping[str, str]:
         """MD5, SHA-1 and SHA-256 of the content."""
         return {name: hashlib.new(name, self.content).hexdigest() for name in ("md5", "sha1", "sha256")}

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from triage.case.coverage import coverage
 from triage.case.store import CaseStore
 from triage.engine.profile import profile
 from triage.engine.request import ScanRequest
@@ -18,6 +19,7 @@ from triage.engine.run import scan
 from triage.engine.unallocated import Unallocated, own_bytes
 from triage.evidence.entry import Entry, EntryFlag, Extent, FileSystem
 from triage.evidence.source import ByteSource, MemorySource
+from triage.hashsets.block_index import BlockIndexBuilder
 from triage.locator import Locator
 from triage.notices import Notice, NoticeKind
 from triage.records import CarvedFile, Grade
@@ -162,3 +164,27 @@ def test_carving_again_or_with_more_workers_gives_the_same_case(
                 digests.add(store.content_digest())
 
     assert len(digests) == 1
+
+
+def test_blocks_of_a_known_file_are_found_in_the_space_itself(
+    tmp_path: Path, image: tuple[Path, dict[str, bytes]]
+) -> None:
+    path, _ = image
+    held = random.Random(9).randbytes(64 << 10)
+    with path.open("r+b") as disk:
+        disk.seek((7 << 20) + 512)
+        disk.write(held[8192:40_000])
+    builder = BlockIndexBuilder()
+    builder.add_file("held.bin", MemorySource(held))
+    builder.write(tmp_path / "unit.hblk")
+
+    scan(ScanRequest((path,), tmp_path / "case", CARVING, workers=1, fragments=(tmp_path / "unit.hblk",)))
+    with CaseStore.open(tmp_path / "case") as store:
+        (hit,) = (h for h in store.hits() if h.plugin == "hash.fragments")
+        read = coverage(store).files_read
+        wanted = sum(1 for entry in store.entries() if entry.entry.type == "r")
+
+    assert hit.hit.grade is Grade.PARTIAL
+    assert hit.hit.detail.startswith("7 of 16 distinct blocks of 4,096 bytes of held.bin: 7 from block 2 on")
+    assert hit.entry.entry.path.startswith("/$Unallocated/part-")
+    assert read == wanted, "a part of unallocated space is no file"

@@ -12,6 +12,7 @@ from triage.notices import INCOMPLETE_KINDS, NoticeKind, Outcome
 NOT_RECOVERABLE: Final = "deleted, and the file system no longer says where the content is"
 REALLOCATED: Final = "deleted name whose content now belongs to another file"
 VIRTUAL: Final = "made up by the reader, not a file of the volume"
+SEARCHED: Final = "space that belongs to no file, searched for files"
 EMPTY: Final = "empty"
 HOLLOW: Final = "sparse from end to end: nothing is stored"
 NOT_WANTED: Final = "left out by profile or request"
@@ -34,7 +35,8 @@ _ENTRIES: Final = f"""
     ORDER BY e.evidence, e.type, deleted"""  # noqa: S608 - constants
 
 _READ: Final = """
-    SELECT count(*), coalesce(sum(e.size), 0) FROM content c JOIN entry e ON e.id = c.entry WHERE c.status = 'done'"""
+    SELECT count(*), coalesce(sum(e.size), 0) FROM content c JOIN entry e ON e.id = c.entry
+    WHERE c.status = 'done' AND e.type = 'r'"""
 
 # The first reason that applies is the reason.
 _UNREAD: Final = f"""
@@ -43,6 +45,7 @@ _UNREAD: Final = f"""
         WHEN e.wanted THEN '{PENDING}'
         WHEN e.container != '' AND e.flags & {EntryFlag.ENCRYPTED:d} THEN '{LOCKED_MEMBER}'
         WHEN e.container != '' THEN '{NOT_UNPACKED}'
+        WHEN x.entry IS NOT NULL AND e.type = '{EntryType.VIRTUAL_FILE}' THEN '{SEARCHED}'
         WHEN e.flags & {EntryFlag.REALLOCATED:d} THEN '{REALLOCATED}'
         WHEN e.flags & {EntryFlag.NO_CONTENT:d} THEN '{NOT_RECOVERABLE}'
         WHEN e.flags & {EntryFlag.VIRTUAL:d} OR e.type = '{EntryType.VIRTUAL_FILE}' THEN '{VIRTUAL}'
@@ -50,6 +53,7 @@ _UNREAD: Final = f"""
         WHEN e.extents IS NOT NULL AND e.physical < 0 THEN '{HOLLOW}'
         ELSE '{NOT_WANTED}' END AS reason, count(*), coalesce(sum(e.size), 0)
     FROM entry e JOIN evidence v ON v.id = e.evidence LEFT JOIN content c ON c.entry = e.id
+      LEFT JOIN expansion x ON x.entry = e.id
     WHERE (e.wanted OR e.type IN {_FILES}) AND (c.status IS NULL OR c.status != 'done')
     GROUP BY e.evidence, reason ORDER BY e.evidence, reason"""  # noqa: S608
 

@@ -1,5 +1,6 @@
 """``triage hashset``: build sets of known digests, and look into them. No evidence and no case is needed."""
 
+import hashlib
 import sys
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
@@ -12,6 +13,8 @@ import typer
 from triage.cli.options import Digests64, Format, FormatOption
 from triage.cli.output import write_rows
 from triage.errors import INCOMPLETE, IntegrityError, TriageError, UsageError
+from triage.evidence.files import FileSource
+from triage.hashsets.block_index import BlockIndexBuilder
 from triage.hashsets.build import BuildOptions, build_set
 from triage.hashsets.entry import DIGEST_BYTES
 from triage.hashsets.export import digest_lines, table_fields, table_rows, vics_parts
@@ -67,6 +70,7 @@ def register(app: typer.Typer) -> None:
     group.command(epilog="Example:  triage hashset info unit.hset --verify")(info)
     group.command(epilog="Example:  sha1sum *.jpg | triage hashset lookup unit.hset -")(lookup)
     group.command(epilog="Example:  triage hashset export unit.hset --format vics > unit.vics.json")(export)
+    group.command(epilog="Example:  triage hashset fragments ./held-files --out unit.hblk")(fragments)
     app.add_typer(group)
 
 
@@ -100,6 +104,29 @@ def build(
         if progress is not None:
             typer.echo("\r\x1b[K", nl=False, err=True)
     _tell(_open(out), "")
+
+
+def fragments(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE|FOLDER...", help="Files that the unit holds.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where the index goes; an older one there is replaced.")],
+) -> None:
+    """Index the blocks of files, so that `triage scan --fragments` finds what is left of them."""
+    builder, taken, blocks = BlockIndexBuilder(), 0, 0
+    paths = [each for path in files for each in (sorted(path.rglob("*")) if path.is_dir() else [path])]
+    labels: set[str] = set()
+    for path in paths:
+        if not path.is_file():
+            continue
+        with path.open("rb") as stream:
+            label = f"{path.name} (sha256 {hashlib.file_digest(stream, 'sha256').hexdigest()})"
+        if label not in labels:
+            labels.add(label)
+            blocks += builder.add_file(label, FileSource(path))
+            taken += 1
+    if not blocks:
+        raise TriageError(f"no file has a block that is likely to be its own ({taken:,} files of {len(paths):,} read)")
+    builder.write(out)
+    typer.echo(f"{out}: {blocks:,} distinct blocks of {taken:,} files")
 
 
 def info(

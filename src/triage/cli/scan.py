@@ -48,6 +48,10 @@ def scan(
         str, typer.Option(metavar="NAME", help="Whose categories the lists hold, such as vic-us; sets know their own.")
     ] = "",
     digests: Annotated[Digests64 | None, typer.Option(help="What bare 64-digit values in the lists are.")] = None,
+    fragments: Annotated[
+        list[Path],
+        typer.Option("--fragments", metavar="FILE", help="Blocks of known files, see `triage hashset fragments`."),
+    ] = [],  # noqa: B006
     perceptual: Annotated[
         bool,
         typer.Option(
@@ -83,7 +87,7 @@ def scan(
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress display.")] = False,
 ) -> None:
     """Scan evidence read-only into a case and write its report."""
-    for path in [*hashset, *rules, *plugins]:
+    for path in [*hashset, *fragments, *rules, *plugins]:
         if not path.exists():
             raise UsageError(f"{path} does not exist")
     folders = tuple(path.resolve() for path in plugins)
@@ -97,6 +101,7 @@ def scan(
         plugin_options=_plugin_options(discovery, rules),
         hashsets=tuple(path.resolve() for path in hashset),
         scheme=scheme,
+        fragments=tuple(path.resolve() for path in fragments),
         hex64="" if digests is None else digests.value,
         plugin_folders=folders,
         workers=workers,

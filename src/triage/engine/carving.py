@@ -65,10 +65,19 @@ class Carving:
                     text = f"{bound}: the rest of this space was not searched"
                     frames.doubt(notice(NoticeKind.LIMIT, locator, text, CARVE))
                     break
+        self._search(frames, stored, locator, source)
         if small:
             text = f"{small:,} beginnings of files that break off within {LEAST:,} bytes were left out"
             frames.doubt(notice(NoticeKind.REMARK, locator, text, CARVE))
         frames.flush()
+
+    def _search(self, frames: MemberFrames, stored: StoredEntry, locator: Locator, source: ByteSource) -> None:
+        """Let plugins look at the space itself."""
+        self._note.entry_id = stored.id
+        content = partial(ExtentSource, source, stored.entry.extents or ())
+        result = self._host.examine_space(Subject(stored.id, stored.entry, lambda: locator, content), self._without)
+        if result is not None:
+            frames.result(result)
 
     def _examine(
         self, frames: MemberFrames, locator: Locator, source: ByteSource, places: "_Places", found: Carved

@@ -21,6 +21,7 @@ from triage.guard import Failed, attempt
 from triage.locator import Locator
 from triage.notices import Notice, NoticeKind, Outcome, notice
 from triage.plugin import (
+    SPACE,
     File,
     Parser,
     Plugin,
@@ -55,6 +56,7 @@ class _Slot:
         self.windowed = plugin if isinstance(plugin, WindowScanner) else None
         self.needs_digests = isinstance(plugin, Scanner)
         self.any_path = not plugin.paths
+        self.searches_space = isinstance(plugin, Scanner) and plugin.searches_space
         self.accepts_type = TypeMatcher(plugin.types)
         self.reads = plugin.reads if isinstance(plugin, RecordScanner) else ()
         self.records = _asking(plugin)
@@ -127,6 +129,23 @@ class PluginHost:
         elif self._read(file, reading, ledger, barred):
             self._look(file, reading, ledger, barred)
         return self._result(subject, file.type, reading, ledger)
+
+    def examine_space(self, subject: Subject, without: Iterable[Barred] = ()) -> FileResult | None:
+        """Let the plugins look at a part of unallocated space that search such; `None` if there are none."""
+        slots = [slot for slot in self._slots if slot.searches_space]
+        if not slots:
+            return None
+        barred = {one.plugin for one in without if one.entry_id == subject.entry_id}
+        ledger = _Ledger(self._untouched.copy(), subject)
+        file = HostFile(subject, Reading(subject.entry.size), {})
+        file.type = SPACE
+        for slot in slots:
+            if slot.id not in barred:
+                self._step(file.size, slot.id)
+                _guard(slot.id, ledger, partial(slot.records, file, ledger))
+        outcomes = "".join(ledger.outcomes.values())
+        found, notices = tuple(ledger.found), tuple(ledger.notices)
+        return FileResult(subject.entry_id, "done", subject.entry.size, SPACE, {}, outcomes, found, notices)
 
     def _failed(self, subject: Subject, reason: str) -> FileResult:
         """The result for an entry on which the reading itself failed."""

@@ -9,7 +9,7 @@ from triage.evidence.entry import HOLE, Entry, EntryFlag
 from triage.evidence.source import ByteSource
 from triage.locator import Locator
 from triage.notices import Notice
-from triage.plugin import SkipFile
+from triage.plugin import SPACE, SkipFile
 
 _DELETED: Final = int(EntryFlag.DELETED)
 _CARVED: Final = int(EntryFlag.CARVED)
@@ -54,6 +54,11 @@ class HostFile:
     def carved(self) -> bool:
         """Whether it was found by its structure, see `triage.plugin.File.carved`."""
         return bool(int(self._subject.entry.flags) & _CARVED)
+
+    @property
+    def is_space(self) -> bool:
+        """Whether it is no file, see `triage.plugin.File.is_space`."""
+        return self.type == SPACE
 
     @property
     def digests(self) -> Mapping[str, str]:

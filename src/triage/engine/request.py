@@ -27,6 +27,8 @@ class ScanRequest:
     """Whose categories the lists hold, see `triage.hashsets.schemes`; built sets know their own."""
     hex64: str = ""
     """What bare 64-digit values in lists are: ``sha256`` or ``pdq``."""
+    fragments: tuple[Path, ...] = ()
+    """Indexes of the blocks of known files."""
     workers: int = 0
     """Worker processes; 0: one per processor."""
     operator: str = ""

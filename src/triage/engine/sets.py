@@ -8,16 +8,13 @@ from typing import Any, Final
 from triage.engine.discover import Discovery
 from triage.engine.request import ScanRequest
 from triage.errors import CaseError, UsageError
-from triage.hashsets.build import BuildOptions
-from triage.hashsets.importers import ListOptions
-from triage.hashsets.index import HashIndex
-from triage.hashsets.nearset import SUFFIX, write_near
-from triage.hashsets.prepare import prepare
 
 FOLDER: Final = "hashsets"
 """Where in the case folder built sets are."""
 LISTS: Final = "lists"
 """The option of a plugin that takes hash sets."""
+FRAGMENTS: Final = "fragments"
+"""The option of a plugin that takes indexes of the blocks of known files."""
 ALWAYS: Final = "always"
 """The option of a plugin that makes perceptual digests, to do so without a set of such."""
 
@@ -28,6 +25,14 @@ def built_sets(request: ScanRequest) -> list[Path]:
     Raises:
         UsageError: one cannot be used; names it. CaseError: the case folder cannot be written.
     """
+    if not request.hashsets:
+        return []
+    # Building takes longer to import than a scan without lists needs to start.
+    from triage.hashsets.build import BuildOptions
+    from triage.hashsets.importers import ListOptions
+    from triage.hashsets.nearset import SUFFIX, write_near
+    from triage.hashsets.prepare import prepare
+
     folder, reading = request.case / FOLDER, ListOptions(request.hex64)
     try:
         sets = prepare(request.hashsets, folder, BuildOptions(scheme=request.scheme, reading=reading))
@@ -47,6 +52,8 @@ def plugin_options(discovery: Discovery, request: ScanRequest, sets: Sequence[Pa
     common: dict[str, Any] = {}
     if sets:
         common[LISTS] = tuple(path.resolve() for path in sets)
+    if request.fragments:
+        common[FRAGMENTS] = tuple(path.resolve() for path in request.fragments)
     if request.profile.perceptual:
         common[ALWAYS] = True
     made = dict(request.plugin_options)
@@ -60,6 +67,8 @@ def plugin_options(discovery: Discovery, request: ScanRequest, sets: Sequence[Pa
 
 def describe_sets(sets: Sequence[Path]) -> list[dict[str, Any]]:
     """What the manifest keeps of each set: what it says of itself, and the lists that it was built from."""
+    from triage.hashsets.index import HashIndex
+
     described = []
     for path in sets:
         index = HashIndex.open(path)

@@ -137,7 +137,9 @@ def _cafebabe(head: bytes) -> str:
 
 def _icon(head: bytes) -> str:
     count = int.from_bytes(head[4:6], "little")
-    plausible = 0 < count < 64 and head[9:10] == b"\0" and len(head) >= 22 and 22 <= 6 + 16 * count <= _u32(head, 18)
+    # $UpCase of NTFS begins like one, but with 5 colour planes.
+    plausible = 0 < count < 64 and head[9:10] == b"\0" and head[10:12] in (b"\0\0", b"\1\0") and len(head) >= 22
+    plausible = plausible and 22 <= 6 + 16 * count <= _u32(head, 18)
     return "image/vnd.microsoft.icon" if plausible else ""
 
 

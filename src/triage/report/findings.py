@@ -8,6 +8,7 @@ from triage.case.coverage import (
     EXAMINED_STATES,
     HOLLOW,
     LEFT_OUT_STATES,
+    SEARCHED,
     SHORTFALLS,
     UNEXAMINED_OUTCOMES,
     VIRTUAL,
@@ -21,7 +22,7 @@ from triage.records import PRESSING, Grade
 from triage.report.text import size_text
 from triage.report.words import OUTCOME_NAMES, TEXT, VOLUME_STATES, counted
 
-_NOTHING_THERE: Final = (EMPTY, HOLLOW, VIRTUAL)
+_NOTHING_THERE: Final = (EMPTY, HOLLOW, SEARCHED, VIRTUAL)
 _INCOMPLETE: Final = {kind.value for kind in INCOMPLETE_KINDS}
 
 
