@@ -1,32 +1,16 @@
 """Pictures that look nearly like known ones, and digests for finding pictures that look alike."""
 
-import struct
-import warnings
-import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
-from typing import BinaryIO, ClassVar, Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import (
-    AvifImagePlugin,
-    BmpImagePlugin,
-    GifImagePlugin,
-    IcoImagePlugin,
-    Image,
-    Jpeg2KImagePlugin,
-    JpegImagePlugin,
-    PngImagePlugin,
-    PsdImagePlugin,
-    TiffImagePlugin,
-    WebPImagePlugin,
-)
 
 from triage.api import (
+    DRAWINGS,
+    MOST_PIXELS,
     PDQ_LEAST_QUALITY,
     PDQ_NAME,
     PDQ_SMALLEST_SIDE,
@@ -40,42 +24,19 @@ from triage.api import (
     PictureDigest,
     Scanner,
     SkipFile,
-    UnsupportedSchema,
+    decode_picture,
     pdq_digest,
     pdq_dihedral,
     pdq_transform,
+    picture_readers,
 )
 
-Reader = Callable[[BinaryIO], Image.Image]
-READERS: Final[Mapping[str, Reader]] = {
-    "image/jpeg": JpegImagePlugin.JpegImageFile,
-    "image/png": PngImagePlugin.PngImageFile,
-    "image/gif": GifImagePlugin.GifImageFile,
-    "image/webp": WebPImagePlugin.WebPImageFile,
-    "image/bmp": BmpImagePlugin.BmpImageFile,
-    "image/tiff": TiffImagePlugin.TiffImageFile,
-    "image/avif": AvifImagePlugin.AvifImageFile,
-    "image/jp2": Jpeg2KImagePlugin.Jpeg2KImageFile,
-    "image/vnd.microsoft.icon": IcoImagePlugin.IcoImageFile,
-    "image/vnd.adobe.photoshop": PsdImagePlugin.PsdImageFile,
-}
-HEIC: Final = frozenset({"image/heic", "image/heif"})
-DRAWINGS: Final = frozenset({"image/svg+xml", "image/wmf", "image/emf"})
-MOST_PIXELS: Final = 120_000_000
-"""A picture is decoded whole up to so many pixels: seven bytes of memory for each, of the two gigabytes of a worker."""
-MOST_CLAIMED: Final = 1_000_000_000
-"""A picture that claims more is a bomb, or one that a person has to look at with other tools."""
 LEAST_SIDE: Final = 320
 """JPEG pictures are screened at 1/2, 1/4 or 1/8 of their size, with at least so many pixels on the shorter side."""
 MARGIN: Final = 10
 """Bits added to the threshold for screened values; what that loses is measured in docs/near-matches.md."""
 QUALITY_MARGIN: Final = 5
 MOST_THRESHOLD: Final = 64
-MALFORMED: Final = (
-    SyntaxError, OSError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError,
-    RuntimeError, struct.error, zlib.error, Image.DecompressionBombError,
-)  # fmt: skip
-"""What the readers raise for malformed files (Pillow's own say ``SyntaxError``, that of AVIF ``RuntimeError``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +85,7 @@ class NearPictures(Scanner):
             raise ValueError(f"a threshold of {self.options.threshold} bits is not from 0 to {MOST_THRESHOLD}")
         self.loaded = tuple(NearSet.open(path) for path in self.options.lists)
         self.sets = tuple(known for known in self.loaded if len(known.index))
-        self.readers = {**READERS, **_heic_reader()}
+        self.readers = picture_readers()
 
     def idle(self) -> str:
         """Decoding pictures costs as much as all else, so there must be a use for it."""
@@ -151,16 +112,12 @@ class NearPictures(Scanner):
         """The picture's digest, and one hit for each set that holds one near to it."""
         if file.type in DRAWINGS:
             return
-        reader = self.readers.get(file.type)
-        if reader is None:
-            needs = "; the extra `heif` reads it" if file.type in HEIC else ""
-            raise SkipFile(f"no reader for {file.type}: no perceptual digest{needs}")
-        seen = _look(reader, file, whole=False)
+        seen = self._look(file, whole=False)
         if seen is None:
             return
         matches = self._near(seen)
         if seen.screened and matches:
-            whole = _look(reader, file, whole=True) if seen.width * seen.height <= MOST_PIXELS else None
+            whole = self._look(file, whole=True) if seen.width * seen.height <= MOST_PIXELS else None
             if whole is None:
                 yield _record(file, seen)
                 raise SkipFile(
@@ -172,6 +129,21 @@ class NearPictures(Scanner):
         yield _record(file, seen)
         for near in matches:
             yield self._hit(file, seen, near)
+
+    def _look(self, file: File, whole: bool) -> Seen | None:
+        """Decode a picture and transform it, `None` if it is too small; a large JPEG is reduced unless ``whole``."""
+        picture = decode_picture(
+            file,
+            self.readers,
+            "no perceptual digest",
+            least_side=0 if whole else LEAST_SIDE,
+            smallest=PDQ_SMALLEST_SIDE,
+            grey=True,
+        )
+        if picture is None:
+            return None
+        made = pdq_transform(picture.pixels, (picture.height, picture.width))
+        return Seen(made.frequencies, made.quality, picture.width, picture.height, picture.reduced)
 
     def _near(self, seen: Seen) -> list[NearMatch]:
         """The nearest entry of each set that has one; for a screened picture, of each set that may have one."""
@@ -207,53 +179,3 @@ def _record(file: File, seen: Seen) -> PictureDigest:
         height=seen.height,
         how="screened" if seen.screened else "full",
     )
-
-
-def _look(reader: Reader, file: File, whole: bool) -> Seen | None:
-    """Decode a picture and transform it, `None` if it is too small; a large JPEG is reduced unless ``whole``."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            with file.open() as stream:
-                picture = reader(stream)
-                width, height = picture.size
-                scale = _scale(picture) if not whole else 1
-                _check_size(width, height, scale)
-                if min(width, height) < PDQ_SMALLEST_SIDE:
-                    return None
-                if scale > 1:
-                    picture.draft("L", (width // scale, height // scale))
-                pixels = _pixels(picture)
-        except MALFORMED as error:
-            raise UnsupportedSchema(f"not readable as {file.type}: {type(error).__name__}: {error}") from error
-    made = pdq_transform(pixels, (height, width))
-    return Seen(made.frequencies, made.quality, width, height, scale > 1)
-
-
-def _scale(picture: Image.Image) -> int:
-    if not isinstance(picture, JpegImagePlugin.JpegImageFile):
-        return 1
-    return next((scale for scale in (8, 4, 2) if min(picture.size) >= LEAST_SIDE * scale), 1)
-
-
-def _check_size(width: int, height: int, scale: int) -> None:
-    if width * height > MOST_CLAIMED:
-        raise SkipFile(f"claims {width:,} × {height:,} pixels: no part of the suite decodes so many")
-    if scale == 1 and width * height > MOST_PIXELS:
-        raise SkipFile(
-            f"{width:,} × {height:,} pixels are more than are decoded ({MOST_PIXELS:,}): no perceptual digest"
-        )
-
-
-def _pixels(picture: Image.Image) -> NDArray[np.uint8]:
-    """Luminance, or red, green and blue. Transparency is left out, as the publisher's own reader does."""
-    if picture.mode.startswith("I;16"):
-        return (np.asarray(picture) >> 8).astype(np.uint8)
-    return np.asarray(picture if picture.mode in ("L", "RGB") else picture.convert("RGB"))
-
-
-def _heic_reader() -> Mapping[str, Reader]:
-    """The reader of HEIC files, where its package is installed."""
-    if find_spec("pi_heif") is None:
-        return {}
-    return dict.fromkeys(HEIC, import_module("pi_heif").HeifImageFile)

@@ -19,6 +19,10 @@ from triage.hashsets.pdq import pdq_dihedral as pdq_dihedral
 from triage.hashsets.pdq import pdq_transform as pdq_transform
 from triage.hashsets.prepare import open_set as open_set
 from triage.locator import Locator as Locator
+from triage.pictures import DRAWINGS as DRAWINGS
+from triage.pictures import MOST_PIXELS as MOST_PIXELS
+from triage.pictures import decode_picture as decode_picture
+from triage.pictures import picture_readers as picture_readers
 from triage.plugin import File as File
 from triage.plugin import NoOptions as NoOptions
 from triage.plugin import Parser as Parser
@@ -37,9 +41,11 @@ from triage.records import Grade as Grade
 from triage.records import Hit as Hit
 from triage.records import MediaMetadata as MediaMetadata
 from triage.records import PictureDigest as PictureDigest
+from triage.records import PictureScore as PictureScore
 from triage.records import Record as Record
 from triage.records import RecycledFile as RecycledFile
 from triage.records import ReferencedFile as ReferencedFile
+from triage.records import VideoDigest as VideoDigest
 from triage.records import Visit as Visit
 from triage.times import Time as Time
 from triage.times import Timestamp as Timestamp

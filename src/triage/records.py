@@ -176,7 +176,52 @@ class PictureDigest:
     how: str
 
 
-Record = Hit | Visit | RecycledFile | MediaMetadata | ReferencedFile | PictureDigest | CarvedFile
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoDigest:
+    """Perceptual digests of frames of a video: two videos that show the same have frames that lie near to each other.
+
+    ``frames`` are (milliseconds from the start, value as lower-case hex, quality from 0 to 100) in order of time, as
+    many as were looked at; ``how`` says which these are (``one frame in each second``, ``key frames``). ``width`` and
+    ``height`` are pixels as stored, ``milliseconds`` is the length that the video states, 0 where it states none.
+    """
+
+    kind: ClassVar[str] = "video_digest"
+    source: Locator
+    algorithm: str
+    frames: tuple[tuple[int, str, int], ...]
+    width: int
+    height: int
+    milliseconds: int
+    how: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureScore:
+    """A number that pictures can be put in an order by, for review; it says nothing of what a picture shows.
+
+    ``score`` is from 0 to 1 (later and earlier in the order), ``band`` its range in words. ``model`` names the model,
+    ``model_sha256`` is the digest of its file.
+    """
+
+    kind: ClassVar[str] = "picture_score"
+    source: Locator
+    model: str
+    model_sha256: str
+    score: float
+    band: str
+
+
+Record = (
+    Hit
+    | Visit
+    | RecycledFile
+    | MediaMetadata
+    | ReferencedFile
+    | PictureDigest
+    | CarvedFile
+    | VideoDigest
+    | PictureScore
+)
 
 RECORD_TYPES: Final[tuple[type[Record], ...]] = (
     Hit,
@@ -186,6 +231,8 @@ RECORD_TYPES: Final[tuple[type[Record], ...]] = (
     ReferencedFile,
     PictureDigest,
     CarvedFile,
+    VideoDigest,
+    PictureScore,
 )
 
 

@@ -311,3 +311,14 @@ def test_a_read_only_case_can_be_read(tmp_path: Path) -> None:
 
     with CaseStore.open(tmp_path / "case") as store:
         assert len(list(store.entries())) == 1 + len(entries())
+
+
+def test_what_a_killed_scan_leaves_before_there_is_a_case_is_no_obstacle(tmp_path: Path) -> None:
+    for name in ("case.sqlite.new", "case.sqlite.new-journal"):
+        (tmp_path / name).write_bytes(b"half a store")
+    (tmp_path / "hashsets").mkdir()
+
+    with CaseStore.create(tmp_path):
+        pass
+
+    assert {path.name for path in tmp_path.iterdir()} == {"case.sqlite", "hashsets"}

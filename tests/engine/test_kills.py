@@ -67,9 +67,10 @@ def test_twenty_kills_at_random_moments_change_nothing(fixtures: Path, tmp_path:
     killed: list[str] = []
     case, cases = tmp_path / "case-0", 1
     while len(killed) < KILLS:
-        process = subprocess.Popen(
-            command(fixtures, case), start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        with (tmp_path / "said").open("wb") as said:
+            process = subprocess.Popen(
+                command(fixtures, case), start_new_session=True, stdout=subprocess.DEVNULL, stderr=said
+            )
         time.sleep(chance.uniform(0.2, seconds))
         if process.poll() is None:
             killed.append(kill(process, chance))
@@ -78,7 +79,7 @@ def test_twenty_kills_at_random_moments_change_nothing(fixtures: Path, tmp_path:
             assert exports(case, tmp_path / f"exports-{cases}") == expected, killed
             case, cases = tmp_path / f"case-{cases}", cases + 1
         else:
-            assert ended == -signal.SIGKILL, killed
+            assert ended == -signal.SIGKILL, (killed, (tmp_path / "said").read_text())
     done = subprocess.run(command(fixtures, case), capture_output=True)
     assert done.returncode == code, done.stderr
     assert exports(case, tmp_path / "exports-0") == expected

@@ -90,7 +90,7 @@ if sys.argv[3] == "reading":
         yield SetEntry("x", (("md5", bytes(range(16))),))
         print("now", flush=True)
         time.sleep(60)
-    build.open_list = lambda path, options: (ListFacts("slow"), entries())
+    build.open_in_bulk = lambda path, options: (ListFacts("slow"), entries())
 else:
     def sleep(stream):
         print("now", flush=True)
@@ -240,20 +240,23 @@ def test_a_list_that_breaks_off_is_refused_with_its_name(tmp_path):
         raise ValueError("the document breaks off")
 
     with (
-        mock.patch("triage.hashsets.build.open_list", lambda path, options: (ListFacts("f"), entries())),
+        mock.patch("triage.hashsets.build.open_in_bulk", lambda path, options: (ListFacts("f"), entries())),
         pytest.raises(ValueError, match=r"list\.csv cannot be used: the document breaks off"),
     ):
         build_set([write(tmp_path, "x")], tmp_path / "unit.hset")
     assert names(tmp_path) == ["list.csv"]
 
 
-def test_progress_tells_of_entries_over_all_lists(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("after", "expected"), [("  name", [10, 20, 25, 35, 45, 50]), ("", [24, 25, 49, 50])], ids=["single", "in bulk"]
+)
+def test_progress_tells_of_entries_over_all_lists(tmp_path, monkeypatch, after, expected):
     monkeypatch.setattr(build, "_SETTLE_EVERY", 10)
     told: list[int] = []
-    lists = [write(tmp_path, "\n".join(hashlib.md5(b"%d" % n).hexdigest() for n in range(25)), name) for name in "ab"]
-    build_set(lists, tmp_path / "unit.hset", progress=told.append)
+    lines = "\n".join(hashlib.md5(b"%d" % n).hexdigest() + after for n in range(25))
+    build_set([write(tmp_path, lines, name) for name in "ab"], tmp_path / "unit.hset", progress=told.append)
 
-    assert told == [10, 20, 25, 35, 45, 50]
+    assert told == expected
 
 
 def test_lists_are_prepared_once_and_sets_stay_where_they_are(tmp_path):

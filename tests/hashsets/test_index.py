@@ -14,6 +14,7 @@ from triage.hashsets.entry import DIGEST_BYTES, ListFacts, SetEntry
 from triage.hashsets.index import HashIndex
 from triage.hashsets.index_format import Role
 
+pytestmark = pytest.mark.usefixtures("look_ups")
 NOWHERE = Path("made")
 
 

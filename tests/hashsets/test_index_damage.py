@@ -12,6 +12,7 @@ from triage.hashsets.entry import SetEntry
 from triage.hashsets.index import HashIndex
 from triage.hashsets.index_format import MAGIC, TRAILER
 
+pytestmark = pytest.mark.usefixtures("look_ups")
 NOWHERE = Path("made")
 VALUES = [hashlib.sha1(str(number).encode()).digest() for number in range(600)]
 STRANGERS = [hashlib.sha1(f"stranger {number}".encode()).digest() for number in range(50)]

@@ -156,7 +156,7 @@ def test_hits_of_a_category_that_is_no_alert_do_not_colour_the_verdict_but_are_n
     text = verdict_of(tmp_path / "a", Grade.EXACT, disposition="benign")
 
     assert words.TEXT["verdict_nothing"] in text
-    assert "1 exact hit of these belong" in text
+    assert "Of these 1 exact hit of the disposition “benign”" in text
 
 
 def test_what_was_not_examined_comes_before_what_was_found(report: Path) -> None:

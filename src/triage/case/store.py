@@ -35,7 +35,9 @@ from triage.records import Hit, record_to_json
 
 STORE_NAME: Final = "case.sqlite"
 
-_PREPARED: Final = {"case.lock", STORE_NAME + ".new", "hashsets"}
+_NEW: Final = STORE_NAME + ".new"
+_JOURNAL: Final = _NEW + "-journal"
+_PREPARED: Final = {"case.lock", _NEW, _JOURNAL, "hashsets"}
 _BATCH: Final = 1_000
 _OWN_COLUMNS: Final = ("md5", "sha1", "sha256")
 
@@ -76,8 +78,9 @@ class CaseStore(CaseReader):
             raise CaseError(f"{folder}: the case folder cannot be made: {error.strerror}") from error
         check_empty(folder)
         lock = CaseLock(folder)
-        new = folder / (STORE_NAME + ".new")
+        new = folder / _NEW
         new.unlink(missing_ok=True)
+        (folder / _JOURNAL).unlink(missing_ok=True)
         db = sqlite3.connect(new, isolation_level=None)
         create_tables(db)
         db.close()

@@ -59,6 +59,10 @@ def scan(
             help="Make perceptual digests of all pictures, though no set holds such (slower; the profile full does).",
         ),
     ] = False,
+    rank_pictures: Annotated[
+        bool,
+        typer.Option("--rank-pictures", help="Score pictures for the order of review (extra `ranking`; no judgement)."),
+    ] = False,
     carve: Annotated[
         bool, typer.Option("--carve", help="Look for pictures and videos in unallocated space (the profile full does).")
     ] = False,
@@ -96,7 +100,9 @@ def scan(
     request = ScanRequest(
         evidence=tuple(evidence),
         case=case,
-        profile=replace(chosen, perceptual=perceptual or chosen.perceptual, carve=carve or chosen.carve),
+        profile=replace(
+            chosen, perceptual=perceptual or chosen.perceptual, carve=carve or chosen.carve, rank=rank_pictures
+        ),
         options=open_options(password, recovery_key, key_file, shadow_copies),
         plugin_options=_plugin_options(discovery, rules),
         hashsets=tuple(path.resolve() for path in hashset),

@@ -16,6 +16,7 @@ from triage.engine.discover import Discovery
 from triage.engine.request import ScanRequest
 from triage.engine.sets import describe_sets
 from triage.errors import CaseError
+from triage.hashsets.search import kernel as search_kernel
 from triage.plugin import Plugin
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -47,7 +48,12 @@ def describe_scan(
     """
     return {
         "suite": {"name": "forensic-triage", "version": __version__},
-        "platform": {"python": platform.python_version(), "system": platform.platform(), "digests": kernel()},
+        "platform": {
+            "python": platform.python_version(),
+            "system": platform.platform(),
+            "digests": kernel(),
+            "look-ups": search_kernel(),
+        },
         "libraries": _libraries(),
         **plugin_sections(discovery, idle),
         "plugins left out": dict(sorted(idle.items())),

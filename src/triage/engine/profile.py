@@ -16,6 +16,8 @@ class Profile:
     """Also digest media that carry no stored digest to compare with (raw images)."""
     perceptual: bool = False
     """Digest pictures perceptually even where no set holds such digests."""
+    rank: bool = False
+    """Score pictures by a model, so that those are seen first that are likeliest to matter."""
     carve: bool = False
     """Look for files in space that belongs to none."""
     window: int = 16 << 20

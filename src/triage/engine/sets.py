@@ -15,6 +15,8 @@ LISTS: Final = "lists"
 """The option of a plugin that takes hash sets."""
 FRAGMENTS: Final = "fragments"
 """The option of a plugin that takes indexes of the blocks of known files."""
+RANK: Final = "rank"
+"""The option of a plugin that scores pictures for review, to do so."""
 ALWAYS: Final = "always"
 """The option of a plugin that makes perceptual digests, to do so without a set of such."""
 
@@ -48,7 +50,7 @@ def built_sets(request: ScanRequest) -> list[Path]:
 
 
 def plugin_options(discovery: Discovery, request: ScanRequest, sets: Sequence[Path]) -> dict[str, Any]:
-    """Option objects by plugin id: those of the request, with `LISTS` and `ALWAYS` where a plugin has these options."""
+    """Option objects by plugin id: those of the request, with the common ones above where a plugin has them."""
     common: dict[str, Any] = {}
     if sets:
         common[LISTS] = tuple(path.resolve() for path in sets)
@@ -56,6 +58,8 @@ def plugin_options(discovery: Discovery, request: ScanRequest, sets: Sequence[Pa
         common[FRAGMENTS] = tuple(path.resolve() for path in request.fragments)
     if request.profile.perceptual:
         common[ALWAYS] = True
+    if request.profile.rank:
+        common[RANK] = True
     made = dict(request.plugin_options)
     for loaded in discovery.loaded:
         kind, name = loaded.plugin.Options, loaded.plugin.id

@@ -8,8 +8,6 @@ from array import array
 from collections.abc import Iterator
 from typing import Final
 
-import numpy as np
-
 from triage.evidence.entry import Entry, EntryFlag, EntryType, Extent, FileSystem
 from triage.notices import Notice, NoticeKind, notice
 
@@ -79,6 +77,8 @@ def own_bytes(entry: Entry) -> int:
 
 def _gaps(live: "array[int]", size: int) -> Spans:
     """What lies between the live spans (pairs of begin and end in ``live``), from sector to sector."""
+    import numpy as np  # the coordinator reads constants of this module, and has no time for this at its start
+
     spans = np.frombuffer(live, np.int64).reshape(-1, 2) if live else np.empty((0, 2), np.int64)
     spans = spans[np.argsort(spans[:, 0], kind="stable")]
     ends = np.concatenate(([0], np.maximum.accumulate(spans[:, 1]) if len(spans) else []))

@@ -75,8 +75,8 @@ class Worker:
                 return self._examine_all(task.items)
             done = attempt(lambda: self._long(task))
             if isinstance(done, Failed):
-                if isinstance(done.error, CaseError):
-                    raise done.error
+                if isinstance(done.error, CaseError) and not isinstance(task, SumTask):
+                    raise done.error  # a sum that cannot be made here is made by the coordinator
                 return Lost(task, NoticeKind.FAILED, 0, "", done.words())
             return done.value
         finally:

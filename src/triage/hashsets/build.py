@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import repeat
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -17,8 +18,8 @@ import numpy.typing as npt
 
 from triage import __version__
 from triage.hashsets.columns import Output, SectionWriter
-from triage.hashsets.entry import DIGEST_BYTES, ListFacts, SetEntry
-from triage.hashsets.importers import ListOptions, open_list
+from triage.hashsets.entry import DIGEST_BYTES, ListFacts, PlainEntries, SetEntry
+from triage.hashsets.importers import ListOptions, open_in_bulk
 from triage.hashsets.index_format import MAGIC, Role, Section, SetFacts, Source, encode_header
 from triage.hashsets.labels import Labels
 from triage.hashsets.schemes import load_scheme
@@ -162,7 +163,7 @@ class _Intake:
         try:
             if _is_set(path):
                 raise ValueError("it is a built set; build from the lists it was made of")
-            facts, entries = open_list(path, options)
+            facts, entries = open_in_bulk(path, options)
             with path.open("rb") as stream:
                 digest, size = hashlib.file_digest(stream, "sha256").hexdigest(), stream.tell()
         except (OSError, ValueError) as error:
@@ -173,11 +174,17 @@ class _Intake:
             rejected, partly,
         )  # fmt: skip
 
-    def _take(self, entries: Iterator[SetEntry], before: str) -> tuple[int, int, int]:
+    def _take(self, entries: Iterator[SetEntry | PlainEntries], before: str) -> tuple[int, int, int]:
         rejected = partly = count = 0
         numbers, adders = self.labels.of_category, self._adders
         # Twenty million times: no call that is not needed, and no batches, which keep the garbage collector busy.
-        for count, (where, digests, category, size, problems, withdrawn) in enumerate(entries, 1):
+        for entry in entries:
+            if isinstance(entry, PlainEntries):
+                count += self._take_plain(entry)
+                self._settle(count)
+                continue
+            count += 1
+            where, digests, category, size, problems, withdrawn = entry
             if problems:
                 rejected, partly = rejected + (not digests), partly + bool(digests)
                 kept = problems[: REASONS_KEPT - len(self.reasons)]
@@ -199,6 +206,15 @@ class _Intake:
         self._read += count
         self._settle(0)
         return count, rejected, partly
+
+    def _take_plain(self, entries: PlainEntries) -> int:
+        if entries.algorithm not in self.sorters:
+            self._adders_of(entries.algorithm)
+        sorter, digests = self.sorters[entries.algorithm], entries.digests()
+        sorter.digests.extend(digests)
+        sorter.labels.extend(repeat(self.labels.of_category[""], len(digests)))
+        sorter.sizes.extend(repeat(NO_SIZE, len(digests)))
+        return len(digests)
 
     def _settle(self, count: int) -> None:
         for sorter in self.sorters.values():
@@ -263,7 +279,7 @@ def _is_set(path: Path) -> bool:
         return stream.read(len(MAGIC)) == MAGIC
 
 
-def _guarded(path: Path, entries: Iterator[SetEntry]) -> Iterator[SetEntry]:
+def _guarded(path: Path, entries: Iterator[SetEntry | PlainEntries]) -> Iterator[SetEntry | PlainEntries]:
     """The entries; an error names the list, and is told from one of writing the set."""
     try:
         yield from entries

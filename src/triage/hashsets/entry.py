@@ -33,6 +33,22 @@ class SetEntry(NamedTuple):
     withdrawn: bool = False
 
 
+class PlainEntries(NamedTuple):
+    """Many entries that are one digest of ``algorithm`` each and nothing else, one a line, the first in line ``first``.
+
+    ``values`` are their digests, joined.
+    """
+
+    first: int
+    algorithm: str
+    values: bytes
+
+    def digests(self) -> list[bytes]:
+        """Each digest."""
+        width, values = DIGEST_BYTES[self.algorithm], self.values
+        return [values[at : at + width] for at in range(0, len(values), width)]
+
+
 @dataclass(frozen=True, slots=True)
 class ListFacts:
     """How a list is read, and what it says of itself.

@@ -1,10 +1,8 @@
 """What the entries of a set say of their digests, as numbers."""
 
 import json
+from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
-
-import numpy as np
-import numpy.typing as npt
 
 from triage.hashsets.schemes import ALERT, DISPOSITIONS, JOINED, Scheme
 
@@ -33,7 +31,7 @@ class Labels:
         number = self.of_category[category] = self._number((category,))
         return number
 
-    def joined(self, numbers: "npt.NDArray[np.uint32]") -> int:
+    def joined(self, numbers: Iterable[int]) -> int:
         """The number for all that several say together."""
         said = {category for number in numbers for category in self.texts[number]}
         return self._number(tuple(sorted(said)))

@@ -49,8 +49,7 @@ TEXT: Final[dict[str, str]] = {
     "meaning": "Meaning",
     "hits": "Hits",
     "distinct": "Distinct contents",
-    "other_dispositions": "{hits} of these belong to categories that the loaded mapping does not count as an alert "
-    "({disposition}).",
+    "other_dispositions": "Of these {hits} of the disposition “{disposition}”, which does not decide the verdict.",
     "exposure": "What somebody has to look at",
     "exposure_text": "A picture or video that is in this case many times needs to be seen once, and what a set of "
     "harmless files holds not at all. No picture is part of this report.",

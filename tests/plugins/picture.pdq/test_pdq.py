@@ -11,11 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from triage_plugins import picture_pdq
-from triage_plugins.picture_pdq import MARGIN, MOST_CLAIMED, NearPictures, Options
+from triage_plugins.picture_pdq import MARGIN, NearPictures, Options
 
+from triage import pictures
 from triage.api import Grade, Hit, PictureDigest, SkipFile, UnsupportedSchema
 from triage.hashsets.pdq import pdq, pdq_distance
 from triage.notices import NoticeKind, Outcome
+from triage.pictures import MOST_CLAIMED
 from triage.records import Record
 from triage.testing import check_golden, examine_file, plugin_file, run_plugin
 
@@ -179,7 +181,7 @@ def test_a_near_picture_too_large_to_decode_whole_is_named(tmp_path: Path, monke
 
 
 def test_what_no_reader_is_there_for_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(picture_pdq, "find_spec", lambda _name: None)
+    monkeypatch.setattr(pictures, "find_spec", lambda _name: None)
     heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64)
 
     with pytest.raises(SkipFile, match="the extra `heif` reads it"):

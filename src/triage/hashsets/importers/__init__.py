@@ -4,6 +4,6 @@ One module per family of formats; `triage.hashsets.importers.detect` holds them 
 ``docs/hash-set-formats.md`` says what is recognised by which content, what is read and what is not.
 """
 
-from triage.hashsets.importers.detect import ListOptions, open_list
+from triage.hashsets.importers.detect import ListOptions, open_in_bulk, open_list
 
-__all__ = ["ListOptions", "open_list"]
+__all__ = ["ListOptions", "open_in_bulk", "open_list"]

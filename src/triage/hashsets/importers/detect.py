@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from triage.hashsets.entry import SetEntry
+from triage.hashsets.entry import PlainEntries, SetEntry
 from triage.hashsets.importers.binary import open_encase, open_tsk_index, refuse_folder, refuse_known
 from triage.hashsets.importers.databases import open_database
 from triage.hashsets.importers.hashdeep import open_hashdeep
 from triage.hashsets.importers.lines import is_digest_line, open_lines
 from triage.hashsets.importers.ncmec import open_ncmec
-from triage.hashsets.importers.sample import Opened, Sample, member_opener, sample_of
+from triage.hashsets.importers.sample import Opened, OpenedInBulk, Sample, member_opener, sample_of
 from triage.hashsets.importers.tables import find_table, open_table
 from triage.hashsets.importers.threatexchange import open_threatexchange
 from triage.hashsets.importers.vics import open_vics
@@ -39,7 +39,7 @@ class ListOptions:
             raise ValueError(f"digests of 64 digits are sha256 or pdq, not {self.hex64!r}")
 
 
-Detector = Callable[[Sample, ListOptions], Opened | None]
+Detector = Callable[[Sample, ListOptions], Opened | OpenedInBulk | None]
 """Opens a file if it is of its family. Raises `ValueError` if it is, and cannot be read."""
 
 
@@ -58,6 +58,12 @@ def open_list(path: Path, options: ListOptions = ListOptions()) -> Opened:
         ValueError: it cannot be read, is in no known format, is malformed as a whole, or its digests may be of two
             algorithms and ``options`` do not say which; the message is for a person, and does not name the file.
     """
+    facts, entries = open_in_bulk(path, options)
+    return facts, _single(entries)
+
+
+def open_in_bulk(path: Path, options: ListOptions = ListOptions()) -> OpenedInBulk:
+    """The same, with many entries at once where they are digests and nothing else."""
     try:
         if path.is_dir():
             refuse_folder(path)
@@ -70,7 +76,7 @@ def open_list(path: Path, options: ListOptions = ListOptions()) -> Opened:
     return facts, _guarded(entries)
 
 
-def _recognised(sample: Sample, options: ListOptions) -> Opened:
+def _recognised(sample: Sample, options: ListOptions) -> Opened | OpenedInBulk:
     if not sample.text.replace("\0", " ").strip():
         raise ValueError("holds no usable digest: the file is empty")
     for detector in DETECTORS:
@@ -99,7 +105,16 @@ def _member(path: Path) -> Sample:
     return sample_of(path, member_opener(path, chosen[0].filename))
 
 
-def _guarded(entries: Iterator[SetEntry]) -> Iterator[SetEntry]:
+def _single(entries: Iterator[SetEntry | PlainEntries]) -> Iterator[SetEntry]:
+    for entry in entries:
+        if isinstance(entry, PlainEntries):
+            for number, digest in enumerate(entry.digests(), entry.first):
+                yield SetEntry(f"line {number}", ((entry.algorithm, digest),))
+        else:
+            yield entry
+
+
+def _guarded(entries: Iterator[SetEntry] | Iterator[SetEntry | PlainEntries]) -> Iterator[SetEntry | PlainEntries]:
     try:
         yield from entries
     except (OSError, zipfile.BadZipFile, zlib.error, EOFError) as error:
@@ -151,7 +166,7 @@ def _table(sample: Sample, options: ListOptions) -> Opened | None:
     return None if table is None else open_table(sample, table, options.hex64)
 
 
-def _lines(sample: Sample, options: ListOptions) -> Opened | None:
+def _lines(sample: Sample, options: ListOptions) -> OpenedInBulk | None:
     if not any(is_digest_line(line.strip()) for line in sample.head_lines()):
         return None
     return open_lines(sample, options.hex64)

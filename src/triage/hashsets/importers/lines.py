@@ -8,10 +8,10 @@ for the escaped names; python-threatexchange's ``file_api.py`` for ``type value`
 
 import re
 from binascii import unhexlify
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
-from triage.hashsets.entry import DIGEST_BYTES, ListFacts, SetEntry
+from triage.hashsets.entry import DIGEST_BYTES, ListFacts, PlainEntries, SetEntry
 from triage.hashsets.importers.digests import (
     AMBIGUOUS,
     BY_DIGITS,
@@ -24,7 +24,7 @@ from triage.hashsets.importers.digests import (
     plain,
     value_of,
 )
-from triage.hashsets.importers.sample import Opened, Sample
+from triage.hashsets.importers.sample import OpenedInBulk, Sample
 
 COMMENT: Final = ("#", "%", "//", ";")
 _GNU: Final = re.compile(r"\\?([0-9A-Fa-f]{32,128})[ \t]+[*?^]?\S.*")
@@ -45,7 +45,7 @@ def is_digest_line(text: str) -> bool:
     )
 
 
-def open_lines(sample: Sample, hex64: str) -> Opened:
+def open_lines(sample: Sample, hex64: str) -> OpenedInBulk:
     """Read a text of lines.
 
     Raises:
@@ -71,33 +71,60 @@ def _heading(text: str) -> str:
     return algorithm_of(text.lstrip("#%/; "))
 
 
-def _entries(sample: Sample, hex64: str) -> Iterator[SetEntry]:
-    declared = ""
+def _entries(sample: Sample, hex64: str) -> Iterator[SetEntry | PlainEntries]:
+    declared, before, end = "", 0, sample.line_end
     alone: dict[int, str] = BY_DIGITS | ({HEX64: hex64} if hex64 else {})
     named = _WITH_NAME
-    for number, line in enumerate(sample.lines(), 1):
-        text = line.strip()
-        digits = len(text)
-        algorithm = alone.get(digits)
-        if algorithm is None:
-            digits = text.find(b" ")
-            algorithm = named.get(digits)
-        if algorithm is not None:
-            try:
-                yield SetEntry(f"line {number}", ((algorithm, unhexlify(text[:digits])),))
-                continue
-            except ValueError:
-                # Not a plain one; it may be one of the others.
-                pass
-        words = text.decode("utf-8", "backslashreplace")
-        if heading := _heading(words[:_QUOTED]):
-            # Counts until the next: a list may have a section for each algorithm.
-            declared = heading
-            alone = named = {2 * DIGEST_BYTES[declared]: declared}
+    for piece in sample.pieces():
+        many = _plain_entries(piece, end, before + 1, alone)
+        if many is not None:
+            yield many
+            before += piece.count(end)
             continue
-        other = _other(words, f"line {number}", declared, hex64)
-        if other is not None:
-            yield other
+        lines = piece.removesuffix(end).split(end)
+        first, before = before + 1, before + len(lines)
+        for number, line in enumerate(lines, first):
+            text = line.strip()
+            digits = len(text)
+            algorithm = alone.get(digits)
+            if algorithm is None:
+                digits = text.find(b" ")
+                algorithm = named.get(digits)
+            if algorithm is not None:
+                try:
+                    yield SetEntry(f"line {number}", ((algorithm, unhexlify(text[:digits])),))
+                    continue
+                except ValueError:
+                    # Not a plain one; it may be one of the others.
+                    pass
+            words = text.decode("utf-8", "backslashreplace")
+            if heading := _heading(words[:_QUOTED]):
+                # Counts until the next: a list may have a section for each algorithm.
+                declared = heading
+                alone = named = {2 * DIGEST_BYTES[declared]: declared}
+                continue
+            other = _other(words, f"line {number}", declared, hex64)
+            if other is not None:
+                yield other
+
+
+def _plain_entries(piece: bytes, end: bytes, first: int, alone: Mapping[int, str]) -> PlainEntries | None:
+    """All lines of a piece at once, where each is a digest of the same algorithm and ends in the same way."""
+    if not piece.endswith(end):
+        return None
+    end = b"\r\n" if piece.endswith(b"\r\n") else end
+    digits = piece.find(end)
+    algorithm = alone.get(digits)
+    lines, more = divmod(len(piece), digits + len(end))
+    if algorithm is None or more:
+        return None
+    if any(piece[digits + at :: digits + len(end)] != end[at : at + 1] * lines for at in range(len(end))):
+        return None
+    try:
+        values = unhexlify(piece.replace(end, b""))
+    except ValueError:
+        return None
+    return PlainEntries(first, algorithm, values) if 2 * len(values) == digits * lines else None
 
 
 def _other(text: str, where: str, declared: str, hex64: str) -> SetEntry | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
-from triage.hashsets.entry import ListFacts, SetEntry
+from triage.hashsets.entry import ListFacts, PlainEntries, SetEntry
 
 if TYPE_CHECKING:
     # Exists for type checkers only.
@@ -29,6 +29,7 @@ _BOMS: Final = (
 )
 
 Opened = tuple[ListFacts, Iterator[SetEntry]]
+OpenedInBulk = tuple[ListFacts, Iterator[SetEntry | PlainEntries]]
 
 
 class Readable(Protocol):
@@ -65,15 +66,28 @@ class Sample:
         lines = list(io.StringIO(self.text, newline=""))
         return lines[:-1] if len(self.head) >= HEAD and len(lines) > 1 else lines
 
+    @property
+    def line_end(self) -> bytes:
+        """What ends a line; there may be a CR before it that counts no more than a space."""
+        return b"\r" if "\n" not in self.text and "\r" in self.text else b"\n"
+
     def lines(self) -> Iterator[bytes]:
-        """All lines in UTF-8; they may still end in CR. One longer than 1 MiB comes in pieces."""
-        end = b"\r" if "\n" not in self.text and "\r" in self.text else b"\n"
+        """All lines in UTF-8, without their ends. One longer than 1 MiB comes in pieces."""
+        end = self.line_end
+        for piece in self.pieces():
+            yield from piece.removesuffix(end).split(end)
+
+    def pieces(self) -> Iterator[bytes]:
+        """All of it in UTF-8, many lines at a time; only a line longer than 1 MiB is divided."""
+        end = self.line_end
         # Bytes that are no UTF-8 stand in names of files only, so UTF-8 need not be checked.
         with self.open() if self.encoding == "utf-8" else self.utf8() as stream:
             rest = stream.read(_BLOCK).removeprefix(codecs.BOM_UTF8)
             while rest:
-                *whole, rest = rest.split(end)
-                yield from whole
+                whole = rest.rfind(end) + 1
+                if whole:
+                    yield rest[:whole]
+                    rest = rest[whole:]
                 if len(rest) > _LONGEST_LINE:
                     yield rest
                     rest = b""
