@@ -71,9 +71,11 @@ def coverage(store: CaseReader) -> Coverage:
     )
 
 
-def is_complete(store: CaseReader) -> bool:
-    """Whether nothing that could be examined was left unexamined: what the exit code of a scan and the report say."""
-    found = coverage(store)
+def is_complete(store: CaseReader, found: Coverage) -> bool:
+    """Whether nothing that could be examined was left unexamined: what the exit code of a scan and the report say.
+
+    ``found`` is the `coverage` of the store.
+    """
     return not (
         any(not row.walked for row in store.evidence())
         or any(volume.state not in EXAMINED_STATES + LEFT_OUT_STATES for volume in store.volumes())

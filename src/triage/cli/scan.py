@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from triage.case.rows import HitCount
+from triage.case.rows import Coverage, HitCount
 from triage.case.store import CaseStore
 from triage.cli.options import Digests64, KeyFiles, Operator, Passwords, RecoveryKeys, Shadows, open_options
 from triage.cli.progress import duration, shown
@@ -119,7 +119,7 @@ def scan(
     with shown(quiet) as observer:
         summary = run_scan(request, observer, discovery, steps)
     with CaseStore.open(case, writable=True) as store:
-        index = _report(store, case, operator)
+        index = _report(store, case, operator, summary.totals)
         counts = store.hit_counts()
     _tell(summary, counts, index)
     raise typer.Exit(summary.exit_code)
@@ -131,10 +131,10 @@ def _prepare() -> None:
     templates()
 
 
-def _report(store: CaseStore, case: Path, operator: str) -> Path:
+def _report(store: CaseStore, case: Path, operator: str, totals: Coverage | None = None) -> Path:
     from triage.report.build import build_report
 
-    return build_report(store, case, operator)
+    return build_report(store, case, operator, totals)
 
 
 def _plugin_options(discovery: Discovery, rules: list[Path]) -> dict[str, object]:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from triage.case import custody
-from triage.case.coverage import is_complete
+from triage.case.coverage import coverage, is_complete
 from triage.case.digest import LARGE, content_digest
-from triage.case.rows import FileResult, Members, VolumeRow
+from triage.case.rows import Coverage, FileResult, Members, VolumeRow
 from triage.case.store import STORE_NAME, CaseStore, check_empty
 from triage.engine import pool
 from triage.engine.archives import Archives
@@ -72,12 +72,16 @@ class Steps:
 
 @dataclass(frozen=True, slots=True)
 class ScanSummary:
-    """How a scan ended. ``first_hit`` is when the first known file was found, in seconds from the start."""
+    """How a scan ended. ``first_hit`` is when the first known file was found, in seconds from the start.
+
+    ``totals`` is the coverage of the case, for the report.
+    """
 
     exit_code: int
     progress: Progress
     seconds: float
     first_hit: float | None
+    totals: Coverage
 
 
 def scan(
@@ -170,17 +174,17 @@ class _Scan:
         try:
             self._work(steps)
             self._notices(list(changed_since(store, before)))
-            complete = self._sum_up()
+            totals = self._sum_up()
             self._dispatcher.close()
         finally:
             self._dispatcher.stop()
         for left in self._scratch.iterdir():
             left.unlink()
         self._scratch.rmdir()
-        code = COMPLETE if complete else INCOMPLETE
+        code = COMPLETE if is_complete(store, totals) else INCOMPLETE
         digest = content_digest(store, self._sums)
         self._log(custody.SCAN_FINISHED, {"exit code": code, "content digest": digest, **self._watch.ended()})
-        return ScanSummary(code, self._progress, self._watch.passed(), self._watch.first_hit)
+        return ScanSummary(code, self._progress, self._watch.passed(), self._watch.first_hit, totals)
 
     def _work(self, steps: Steps) -> None:
         digests = list(self._media.tasks(self._request.profile)) if self._request.verify_media else []
@@ -201,15 +205,15 @@ class _Scan:
             self._stage("verifying media (the report of all else is written)")
             self._drain(_nothing)
 
-    def _sum_up(self) -> bool:
-        """Digest the large tables, several at a time, and say meanwhile whether everything was examined."""
+    def _sum_up(self) -> Coverage:
+        """Digest the large tables, several at a time, and count meanwhile what was examined."""
         self._stage("finishing")
         for table in LARGE:
             self._dispatcher.add(SumTask(self._store.folder, table))
         self._exchange(_nothing, 0)
-        complete = is_complete(self._store)
+        totals = coverage(self._store)
         self._drain(_nothing)
-        return complete
+        return totals
 
     # -- opening and walking ---------------------------------------------------------------------------------------
 

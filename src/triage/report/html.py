@@ -55,13 +55,15 @@ class Page(NamedTuple):
     values: dict[str, Any]
 
 
-def write_report(store: CaseReader, folder: Path) -> Path:
+def write_report(store: CaseReader, folder: Path, totals: Coverage | None = None) -> Path:
     """Write the report to ``folder``, in place of what it held, and return the path of its first page.
+
+    ``totals`` is the coverage of the store, if the caller has counted it already.
 
     Raises:
         CaseError: the folder cannot be written. IntegrityError: the store is damaged.
     """
-    site = _Site(store)
+    site = _Site(store, totals or coverage(store))
     made = templates()
     with new_folder(folder) as new:
         for page in site.pages():
@@ -141,10 +143,10 @@ class _Pager:
 class _Site:
     """All pages of the report on one case."""
 
-    def __init__(self, store: CaseReader) -> None:
+    def __init__(self, store: CaseReader, totals: Coverage) -> None:
         self._store = store
         self._manifest = store.manifest()
-        self._totals: Coverage = coverage(store)
+        self._totals = totals
         self._counts = [count for count in store.hit_counts() if count.disposition != EXCLUDE]
         self._labels = [row.label for row in store.evidence()]
         suite = self._manifest.get("suite", {})
