@@ -93,7 +93,7 @@ def our_tools(known: Path | None, perceptual: Path | None) -> Tools:
     elif PERCEPTUAL not in _output([triage, "plugins", "--format", "csv"]):
         tools.skipped[WITH_PERCEPTUAL] = f"this version has no plugin {PERCEPTUAL}"
     else:
-        extra = [*lists, "--hashset", str(perceptual)]
+        extra = [*without, "--hashset", str(perceptual)]
         tools.found.append(_scan(triage, WITH_PERCEPTUAL, "the same with perceptual digests of pictures", extra))
     tools.found.append(
         Tool(

@@ -16,7 +16,7 @@ VERBS: Final = {
     "scan": ("scan",),
     "look": ("info", "ls", "cat"),
     "hashset": ("hashset",),
-    "results": ("hits", "timeline", "notices", "coverage", "report", "export", "verify", "plugins"),
+    "results": ("hits", "timeline", "pictures", "notices", "coverage", "report", "export", "verify", "plugins"),
 }
 """The verbs of each module of `triage.cli`."""
 

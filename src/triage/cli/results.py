@@ -18,6 +18,7 @@ from triage.report import listings
 from triage.report.build import build_exports, build_report
 from triage.report.exports import TIMESKETCH_FIELDS, bodyfile, timesketch_rows
 from triage.report.listings import Row
+from triage.report.pictures import picture_rows
 from triage.report.writing import write_csv, write_jsonl
 from triage.verify import verify_case
 
@@ -39,6 +40,7 @@ def register(app: typer.Typer) -> None:
     """Add this module's verbs."""
     app.command(epilog="Example:  triage hits case-17 --format jsonl")(hits)
     app.command(epilog="Example:  triage timeline case-17 --format timesketch-csv > timeline.csv")(timeline)
+    app.command(epilog="Example:  triage pictures case-17 --format csv > pictures.csv")(pictures)
     app.command(epilog="Example:  triage notices case-17")(notices)
     app.command(epilog="Example:  triage coverage case-17")(coverage)
     app.command(epilog="Example:  triage report case-17")(report)
@@ -71,6 +73,11 @@ def timeline(
         else:
             shown = ("datetime", "timestamp_desc", "basis", "message")
             write_rows("timeline", listings.timeline_rows(store), Format(form.value), shown)
+
+
+def pictures(case: CasePath, form: FormatOption = Format.TABLE) -> None:
+    """List pictures in groups that look alike (with --perceptual), so that one decision serves many. None is shown."""
+    _list(case, "pictures", picture_rows, form, ("group", "group_size", "known", "width", "height", "quality", "path"))
 
 
 def notices(case: CasePath, form: FormatOption = Format.TABLE) -> None:

@@ -19,6 +19,7 @@ from triage.case.rows import Coverage, EvidenceRow, HitCount
 from triage.evidence.entry import EntryType
 from triage.notices import INCOMPLETE_KINDS
 from triage.records import PRESSING, Grade
+from triage.report.pictures import group_count, has_digests
 from triage.report.text import size_text
 from triage.report.words import OUTCOME_NAMES, TEXT, VOLUME_STATES, counted
 
@@ -126,7 +127,10 @@ def exposure_lines(store: CaseReader) -> list[tuple[str, str]]:
         (TEXT["exposure_distinct"], f"{seen.distinct:,}"),
     ]
     lines += [(TEXT["exposure_set"].format(name=name), f"− {number:,}") for name, number in seen.by_set]
-    return [*lines, (TEXT["exposure_left"], f"{seen.left:,}")]
+    lines.append((TEXT["exposure_left"], f"{seen.left:,}"))
+    if has_digests(store):
+        lines.append((TEXT["exposure_groups"], f"{group_count(store):,}"))
+    return lines
 
 
 def digest_lines(row: EvidenceRow) -> list[DigestLine]:

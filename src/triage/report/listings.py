@@ -39,6 +39,10 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
         "datetime", "timestamp_desc", "basis", "precision", "source_type", "message", "evidence", "volume", "path",
         "address", "stream", "part", "row", "size", "deleted", "type", "sha256", "plugin",
     ),
+    "pictures": (
+        "group", "group_size", "known", "evidence", "volume", "path", "address", "stream", "deleted", "size", "type",
+        "width", "height", "quality", "pdq", "sha256",
+    ),
     "notices": (
         "kind", "incomplete", "message", "origin", "evidence", "volume", "path", "address", "stream", "part", "row",
         "offset",

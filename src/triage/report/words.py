@@ -57,6 +57,7 @@ TEXT: Final[dict[str, str]] = {
     "exposure_distinct": "different contents among them",
     "exposure_set": "in the set of harmless files “{name}”, and in no other that says otherwise",
     "exposure_left": "different contents left to look at",
+    "exposure_groups": "groups of pictures that look alike, of which one decision each may do (triage pictures CASE)",
     "no_hits": "No hits of this grade.",
     "evidence": "Evidence",
     "label": "Label",
