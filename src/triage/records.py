@@ -37,7 +37,7 @@ class Grade(Enum):
     NEAR = "near"
     """A perceptual digest lies within the stated distance."""
     REFERENCE = "reference"
-    """An application's database names a digest of a loaded set; the file itself is absent."""
+    """An application's database names a digest of a loaded set; the file itself may be absent."""
     INDICATOR = "indicator"
     """A rule, keyword or pattern matches."""
 

@@ -181,7 +181,7 @@ GRADE_MEANINGS: Final[dict[str, str]] = {
     Grade.EXACT.value: "The cryptographic digest of the whole content is in a loaded list.",
     Grade.PARTIAL.value: "The digest of the first block, or of a block or fragment, is in a loaded list.",
     Grade.NEAR.value: "A perceptual digest lies within the stated distance of one in a loaded list.",
-    Grade.REFERENCE.value: "A record of an application names a digest of a loaded list; the file itself is absent.",
+    Grade.REFERENCE.value: "A record of an application names a digest of a loaded list; the file itself may be absent.",
     Grade.INDICATOR.value: "A rule, keyword or pattern matches.",
 }
 
