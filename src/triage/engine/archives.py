@@ -64,9 +64,9 @@ class Archives:
             entry = stored_entry(task.row).entry
             label = next(row.label for row in self._store.evidence() if row.id == task.row[1])
             place = Locator(label, task.row[2], entry.path, entry.address, entry.stream)
-            what = "this space" if task.type == CARVE else "this archive"
+            what, origin = ("this space", CARVE) if task.type == CARVE else ("this archive", ARCHIVE)
             text = f"going through {what} ended early, what follows is missing: {answer.reason}"
-            self._take_in(task, [notice(answer.kind, place, text, CARVE if task.type == CARVE else ARCHIVE)])
+            self._take_in(task, [notice(answer.kind, place, text, origin)])
             return
         without = task.without
         if not at_archive and self._blamed[blame] > 1:

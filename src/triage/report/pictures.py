@@ -55,8 +55,11 @@ def picture_rows(store: CaseReader) -> Iterator[Row]:
 def group_count(store: CaseReader) -> int:
     """How many groups of pictures there are to look at: groups of which no member is in a set of harmless files."""
     pictures = _pictures(store)
-    harmless = {entry for entry, _, _, disposition in store.rows(_HITS) if disposition == EXCLUDE} - {
-        entry for entry, _, _, disposition in store.rows(_HITS) if disposition in PRESSING
+    said: dict[int, set[str]] = {}
+    for entry, _, _, disposition in store.rows(_HITS):
+        said.setdefault(entry, set()).add(disposition)
+    harmless = {
+        entry for entry, dispositions in said.items() if EXCLUDE in dispositions and not dispositions & PRESSING
     }
     groups = _groups(pictures)
     taken = {group for group, picture in zip(groups, pictures, strict=True) if picture.row[0] in harmless}
