@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final
 
-from triage.api import BlockIndex, BlockMatch, File, FileMatch, Grade, Hit, Scanner
+from triage.api import BlockIndex, BlockMatch, File, FileMatch, Grade, Hit, Scanner, SkipFile
 
 _STEP: Final = 4 << 20
 _SECTOR: Final = 512
-_MOST_MATCHES: Final = 2_000_000
+MOST_MATCHES: Final = 2_000_000
 _RUNS_SHOWN: Final = 5
 
 
@@ -70,6 +70,10 @@ class KnownFragments(Scanner):
             for match in index.summarise(matches):
                 if match.found >= min(self.options.least, match.distinct):
                     yield _hit(index, file, match)
+            if len(matches) >= MOST_MATCHES:
+                raise SkipFile(
+                    f"blocks of {index.path.name} were found {MOST_MATCHES:,} times; the rest was not compared"
+                )
 
 
 def _matches(index: BlockIndex, file: File) -> Iterator[BlockMatch]:
@@ -80,7 +84,7 @@ def _matches(index: BlockIndex, file: File) -> Iterator[BlockMatch]:
             for match in index.find_blocks(tail + data, at - len(tail), step):
                 yield match
                 count += 1
-                if count >= _MOST_MATCHES:
+                if count >= MOST_MATCHES:
                     return
             at += len(data)
             tail = (tail + data)[-overlap:] if overlap else b""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from triage_plugins.hash_fragments import KnownFragments, Options
 
-from triage.api import Grade, Hit
+from triage.api import Grade, Hit, SkipFile
 from triage.evidence.source import MemorySource
 from triage.hashsets.block_index import BlockIndexBuilder
 from triage.records import Record
@@ -64,3 +64,14 @@ def test_a_damaged_index_is_refused_by_name(plugin: KnownFragments, tmp_path: Pa
 
     with pytest.raises(ValueError, match=r"unit\.hblk"):
         KnownFragments(Options((path,)))
+
+
+def test_a_bound_on_matches_is_said_and_what_was_found_stays(
+    plugin: KnownFragments, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("triage_plugins.hash_fragments.MOST_MATCHES", 5)
+    found = plugin.scan(plugin_file("/a/b.jpg", KNOWN))
+
+    assert "5 of 20" in next(iter(found)).detail
+    with pytest.raises(SkipFile, match="the rest was not compared"):
+        next(iter(found))
